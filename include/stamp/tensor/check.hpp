@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one error type of the library and the checks that raise it.
+// An error is one sentence: what is wrong, where, what was expected, what was found.
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace stamp {
+
+/// Signed size of an axis and signed position along it; every extent and index of the library.
+using Index = std::ptrdiff_t;
+
+/// Why something failed. The values are the exit codes of the `stamp` command.
+enum class Fault {
+  failure = 1,   ///< a comparison differs, or a run failed for another reason
+  usage = 2,     ///< the caller asked for something that cannot be asked
+  input = 3,     ///< a file, image or text is bad
+  resource = 4,  ///< memory, disk or device is missing
+};
+
+/// Every error that the library reports.
+class Error : public std::runtime_error {
+ public:
+  Error(Fault fault, const std::string& sentence) : std::runtime_error(sentence), fault_(fault) {}
+  [[nodiscard]] Fault fault() const noexcept { return fault_; }
+
+ private:
+  Fault fault_;
+};
+
+/// Throws `Error{fault, sentence}`; out of line of the hot path on purpose.
+[[noreturn]] inline void fail(Fault fault, const std::string& sentence) {
+  throw Error(fault, sentence);
+}
+
+/// a*b for sizes that come from untrusted files; throws Error{input} naming `what` on overflow.
+[[nodiscard]] inline Index checked_multiply(Index a, Index b, std::string_view what) {
+  Index product = 0;
+  if (a < 0 || b < 0 || __builtin_mul_overflow(a, b, &product)) {
+    fail(Fault::input, std::string(what) + ": element count overflows, " + std::to_string(a) +
+                           " times " + std::to_string(b));
+  }
+  return product;
+}
+
+/// a+b for sizes that come from untrusted files; throws Error{input} naming `what` on overflow.
+[[nodiscard]] inline Index checked_add(Index a, Index b, std::string_view what) {
+  Index sum = 0;
+  if (a < 0 || b < 0 || __builtin_add_overflow(a, b, &sum)) {
+    fail(Fault::input, std::string(what) + ": size overflows, " + std::to_string(a) + " plus " +
+                           std::to_string(b));
+  }
+  return sum;
+}
+
+}  // namespace stamp
