@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// M-RoPE: every token has three positions (time, row, column); text has the same one three times.
+// Mirrors get_rope_index and Qwen2VLRotaryEmbedding of transformers' modeling_qwen2_vl.py.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <stamp/model/qwen2_vl/patch_grid.hpp>
+#include <stamp/nn/rotary.hpp>
+#include <vector>
+
+namespace stamp::qwen2_vl {
+
+/// Where a token stands on the three axes.
+struct Position {
+  Index t = 0;
+  Index h = 0;
+  Index w = 0;
+  [[nodiscard]] Index largest() const { return std::max({t, h, w}); }
+  bool operator==(const Position&) const = default;
+};
+
+/// `count` text positions from `first` on.
+[[nodiscard]] inline std::vector<Position> text_positions(Index first, Index count) {
+  std::vector<Position> positions;
+  for (Index at = first; at < first + count; ++at) positions.push_back({at, at, at});
+  return positions;
+}
+
+/// Positions of `ids` when the text starts at `first`. Text counts up; an image (announced by
+/// `<|vision_start|>` directly before an image token) starts at base = last + 1 and its merged
+/// cell (t, r, c) stands at base + (t, r, c); text goes on at base + max(t, rows, columns).
+/// Throws Error{input} when the ids and `grids` do not tell of the same images.
+[[nodiscard]] inline std::vector<Position> rope_positions(std::span<const std::int32_t> ids,
+                                                          std::span<const PatchGrid> grids,
+                                                          const TokenIds& tokens, Index merge,
+                                                          Index first = 0) {
+  std::vector<Position> positions;
+  positions.reserve(ids.size());
+  Index next = first;
+  std::size_t image = 0;
+  for (std::size_t at = 0; at < ids.size();) {
+    const bool announced = at > 0 && ids[at - 1] == tokens.vision_start;
+    if (ids[at] != tokens.image_pad || !announced) {
+      positions.push_back({next, next, next});
+      ++next;
+      ++at;
+      continue;
+    }
+    if (image == grids.size()) {
+      fail(Fault::input, "prompt: expected " + std::to_string(grids.size()) +
+                             " images, found another at token " + std::to_string(at));
+    }
+    const PatchGrid& grid = grids[image++];
+    const Index rows = grid.h / merge;
+    const Index columns = grid.w / merge;
+    const auto cells = static_cast<std::size_t>(grid.t * rows * columns);
+    const auto pads = ids.subspan(at, std::min(cells, ids.size() - at));
+    if (pads.size() < cells ||
+        !std::ranges::all_of(pads, [&](auto id) { return id == tokens.image_pad; })) {
+      fail(Fault::input, "prompt: expected " + std::to_string(cells) + " image tokens from token " +
+                             std::to_string(at) + " on, found fewer");
+    }
+    for (Index cell = 0; cell < grid.t * rows * columns; ++cell) {
+      positions.push_back(
+          {next + cell / (rows * columns), next + cell / columns % rows, next + cell % columns});
+    }
+    next += std::max({grid.t, rows, columns});
+    at += cells;
+  }
+  if (image != grids.size()) {
+    fail(Fault::input, "prompt: expected " + std::to_string(grids.size()) +
+                           " images, found tokens of " + std::to_string(image));
+  }
+  return positions;
+}
+
+/// Rotary tables of text: pair j turns with frequency theta^(-2j/HeadDim) and with the time, row
+/// or column position, whichever mrope_section gives it. Angles in Number; cosine and sine are
+/// rounded to the activations' type, as upstream casts them.
+template <Backend B>
+[[nodiscard]] Rotary<B, Tokens> text_rotary(B& engine, std::span<const Position> positions,
+                                            const TextConfig& config) {
+  using Number = typename B::Number;
+  const auto inverse = inverse_frequencies<Number>(config.rope_theta, config.head_dim());
+  const Index until_h = config.mrope_section[0];
+  const Index until_w = until_h + config.mrope_section[1];
+  std::vector<Number> angles;
+  angles.reserve(positions.size() * inverse.size());
+  for (const Position& position : positions) {
+    for (std::size_t j = 0; j < inverse.size(); ++j) {
+      const auto pair = static_cast<Index>(j);
+      const Index along = pair < until_h ? position.t : (pair < until_w ? position.h : position.w);
+      angles.push_back(static_cast<Number>(along) * inverse[j]);
+    }
+  }
+  return rotary<typename B::Element>(engine, Tokens{static_cast<Index>(positions.size())},
+                                     Pairs{static_cast<Index>(inverse.size())},
+                                     std::span<const Number>(angles));
+}
+
+}  // namespace stamp::qwen2_vl

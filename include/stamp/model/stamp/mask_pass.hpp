@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The paper's idea: the whole mask of an object in ONE parallel pass over N mask tokens.
+//
+//   e_i = Embed(<|mask|>) + F_i          F = merged vision features of the image, i = 1 … N
+//   h   = LanguageModel(e | KV cache up to and including this object's <|seg|>)
+//   l_i = w · RMSNorm(h_i) + b           foreground where l_i > 0
+//
+// Every mask token sees the history and every mask token of its object (hybrid attention), so N
+// cells cost one pass instead of N steps. Several objects share a pass as blocks that do not see
+// each other.
+#pragma once
+
+#include <span>
+#include <stamp/model/stamp/mask_positions.hpp>
+#include <stamp/model/stamp/model.hpp>
+#include <stamp/nn/kv_cache.hpp>
+#include <vector>
+
+namespace stamp {
+
+/// One object to segment: how much of the dialogue it sees (`<|seg|>` included), and the
+/// rotary position that follows its `<|seg|>`.
+struct MaskRequest {
+  Index history = 0;
+  Index base = 0;
+};
+
+/// Logits of all requested objects, [objects · N] row-major, in one pass over the cache, which is
+/// left as it was. `image` is F, [N, Hidden]; `columns` the width of its grid. The cache must
+/// have room for objects · N slots behind the dialogue.
+template <PositionPolicy Where, Backend B, class T = NoTap>
+[[nodiscard]] std::vector<typename B::Number> mask_pass(
+    B& engine, const Stamp<B>& stamp, KvCache<B>& cache, std::span<const MaskRequest> objects,
+    View<const typename B::Element, Tokens, Hidden> image, Index columns, const T& tap = {}) {
+  const auto frame = engine.frame();
+  const Index cells = image.template axis<Tokens>().size;
+  const Index count = static_cast<Index>(objects.size());
+
+  // e = Embed(<|mask|>) + F, once an object.
+  const std::vector<std::int32_t> ids(static_cast<std::size_t>(count * cells),
+                                      static_cast<std::int32_t>(stamp.config.tokens.mask));
+  auto x = stamp.model.embed_tokens(engine, ids);
+  std::vector<qwen2_vl::Position> positions;
+  std::vector<std::int32_t> histories;
+  for (Index object = 0; object < count; ++object) {
+    const MaskRequest& request = objects[static_cast<std::size_t>(object)];
+    add(engine, rows(x, object * cells, cells), image);
+    for (Index cell = 0; cell < cells; ++cell) {
+      positions.push_back(Where::at(request.base, cell, columns));
+    }
+    histories.push_back(static_cast<std::int32_t>(cache.branch(request.history).history()));
+  }
+  tap.record(engine, "embeddings", x);
+
+  // h = LanguageModel(e | cache); the masks' keys stand behind the dialogue and are forgotten.
+  const Index first = cache.length();
+  const auto at = text_rotary(engine, positions, stamp.config.text);
+  if (count == 1) {
+    stamp.model(engine, x, at, cache, first, MaskRows{objects[0].history, first, cells}, tap);
+  } else {
+    auto lengths = engine.template allocate<std::int32_t>(Tokens{count});
+    engine.upload(lengths, std::span<const std::int32_t>(histories));
+    stamp.model(engine, x, at, cache, first, MaskBlocks{lengths.data(), first, cells}, tap);
+  }
+  const auto normal = stamp.model.norm(engine, x);
+  tap.record(engine, "norm", normal);
+
+  // l = classifier(h).
+  std::vector<typename B::Number> logits(static_cast<std::size_t>(count * cells));
+  engine.download(std::span(logits), stamp.classifier(engine, normal));
+  return logits;
+}
+
+}  // namespace stamp

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Self-attention of the language model: grouped queries, 3-D rotary positions, a key/value cache.
+#pragma once
+
+#include <cmath>
+#include <stamp/nn/kv_cache.hpp>
+#include <stamp/nn/linear.hpp>
+#include <stamp/nn/rotary.hpp>
+#include <stamp/tensor/reshape.hpp>
+
+namespace stamp {
+
+/// Qwen2VLAttention. The mask belongs to the call: the same weights run causally on text and with
+/// the hybrid mask on mask tokens.
+template <Backend B>
+struct Attention {
+  Linear<B, Hidden, Queries> q_proj;
+  Linear<B, Hidden, KeyValues> k_proj, v_proj;
+  Linear<B, Queries, Hidden, Bias::none> o_proj;
+  Heads heads;
+  KvHeads kv_heads;
+  HeadDim head_dim;
+
+  static constexpr auto parts =
+      std::tuple{Part{"q_proj", &Attention::q_proj}, Part{"k_proj", &Attention::k_proj},
+                 Part{"v_proj", &Attention::v_proj}, Part{"o_proj", &Attention::o_proj}};
+
+  Attention(Hidden hidden, Heads query_heads, KvHeads key_heads, HeadDim dim)
+      : q_proj(hidden, Queries{query_heads.size * dim.size}),
+        k_proj(hidden, KeyValues{key_heads.size * dim.size}),
+        v_proj(hidden, KeyValues{key_heads.size * dim.size}),
+        o_proj(Queries{query_heads.size * dim.size}, hidden),
+        heads(query_heads),
+        kv_heads(key_heads),
+        head_dim(dim) {}
+
+  /// x [Tokens, Hidden] to a new activation of that shape. Writes the tokens' keys and values to
+  /// cache slots [slot, slot + Tokens); query row i then sees the slots of mask.visible(i).
+  template <class T, MaskPolicy Mask>
+  [[nodiscard]] Activation<B, Tokens, Hidden> operator()(B& engine, View<T, Tokens, Hidden> x,
+                                                         const Rotary<B, Tokens>& at,
+                                                         KvLayer<B>& cache, Index slot,
+                                                         Mask mask) const {
+    const Tokens tokens = x.template axis<Tokens>();
+    auto y = engine.template allocate<typename B::Element>(tokens, x.template axis<Hidden>());
+    const auto frame = engine.frame();
+
+    auto query = split(q_proj(engine, x), heads, head_dim);
+    auto key = split(k_proj(engine, x), kv_heads, head_dim);
+    const auto value = split(v_proj(engine, x), kv_heads, head_dim);
+    rotate(engine, query, at.cosine, at.sine);
+    rotate(engine, key, at.cosine, at.sine);
+    copy(engine, rows(cache.keys.view(), slot, tokens.size), rename<Keys, KvHeads, HeadDim>(key));
+    copy(engine, rows(cache.values.view(), slot, tokens.size),
+         rename<Keys, KvHeads, HeadDim>(value));
+
+    auto context = engine.template allocate<typename B::Element>(tokens, heads, head_dim);
+    using CacheView = View<const typename B::Element, Keys, KvHeads, HeadDim>;
+    attend(engine, context, query, CacheView(rows(cache.keys.view(), 0, slot + tokens.size)),
+           CacheView(rows(cache.values.view(), 0, slot + tokens.size)),
+           1 / std::sqrt(static_cast<double>(head_dim.size)), mask);
+    matmul(engine, y, merge<Queries>(context), o_proj.weight);
+    return y;
+  }
+};
+
+}  // namespace stamp

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// What makes a struct a module: a table of its parts under the checkpoint's names.
+// Binding weights, counting parameters, listing what is missing and naming what was found all
+// walk that one table.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <stamp/tensor/axis.hpp>
+#include <stamp/tensor/stored.hpp>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace stamp {
+
+/// One entry of a module's table: the checkpoint's name of a member.
+template <class Module, class Member>
+struct Part {
+  std::string_view name;
+  Member Module::* member;
+};
+template <class Module, class Member>
+Part(const char*, Member Module::*) -> Part<Module, Member>;
+
+/// A tensor that a module wants from a checkpoint.
+struct ExpectedTensor {
+  std::string name;          ///< full checkpoint name
+  std::vector<Index> shape;  ///< as the file must have it
+  std::string axes;          ///< "(Ffn 8960, Hidden 1536)"
+};
+
+/// A module made of modules: it has a `parts` table.
+template <class M>
+concept Composite = requires { M::parts; };
+
+/// "a.b"; an empty scope adds no dot.
+[[nodiscard]] inline std::string join(std::string_view scope, std::string_view name) {
+  return scope.empty() ? std::string(name) : std::string(scope) + "." + std::string(name);
+}
+
+/// visit(leaf, name) for every leaf below `module`: through tables, lists ("layers.3") and
+/// optional parts that are there.
+template <class M, class Visit>
+void for_each_leaf(M& module, const std::string& name, const Visit& visit) {
+  if constexpr (Composite<M>) {
+    std::apply(
+        [&](const auto&... part) {
+          (for_each_leaf(module.*part.member, join(name, part.name), visit), ...);
+        },
+        std::remove_const_t<M>::parts);
+  } else if constexpr (requires { module.has_value(); }) {
+    if (module) for_each_leaf(*module, name, visit);
+  } else if constexpr (requires {
+                         module.size();
+                         module[0];
+                       }) {
+    for (std::size_t at = 0; at < module.size(); ++at) {
+      for_each_leaf(module[at], join(name, std::to_string(at)), visit);
+    }
+  } else {
+    visit(module, name);
+  }
+}
+
+/// Everything that `module` wants from a checkpoint, in the order of its tables.
+template <class M>
+[[nodiscard]] std::vector<ExpectedTensor> expected_tensors(const M& module,
+                                                           const std::string& scope = "") {
+  std::vector<ExpectedTensor> expected;
+  for_each_leaf(module, scope, [&](const auto& leaf, const std::string& name) {
+    leaf.tensors([&](std::string_view tensor, std::vector<Index> shape, std::string axes) {
+      expected.push_back({join(name, tensor), std::move(shape), std::move(axes)});
+    });
+  });
+  return expected;
+}
+
+/// Sum of the elements of all tensors that `module` wants.
+template <class M>
+[[nodiscard]] Index count_parameters(const M& module) {
+  Index sum = 0;
+  for (const ExpectedTensor& tensor : expected_tensors(module)) {
+    Index product = 1;
+    for (const Index extent : tensor.shape) product *= extent;
+    sum += product;
+  }
+  return sum;
+}
+
+/// What is wrong with a source for these tensors, one sentence a tensor; empty when nothing is.
+template <WeightSource Source>
+[[nodiscard]] std::vector<std::string> mismatches(const std::vector<ExpectedTensor>& expected,
+                                                  const Source& source) {
+  std::vector<std::string> problems;
+  for (const ExpectedTensor& tensor : expected) {
+    const std::optional<StoredTensor> found = source.find(tensor.name);
+    if (!found) {
+      problems.push_back(tensor.name + ": expected " + tensor.axes + ", the file has none");
+    } else if (!std::ranges::equal(found->shape(), tensor.shape)) {
+      problems.push_back(tensor.name + ": expected " + tensor.axes + ", the file has " +
+                         to_string(found->shape()));
+    }
+  }
+  return problems;
+}
+
+/// Gives every leaf of `module` its tensors. Throws Error{input} that lists the first twenty
+/// missing or misshapen tensors together, before anything is bound.
+template <class B, class M, WeightSource Source>
+void bind(B& engine, M& module, const Source& source, const std::string& scope = "") {
+  const std::vector<std::string> problems = mismatches(expected_tensors(module, scope), source);
+  if (!problems.empty()) {
+    constexpr std::size_t listed = 20;
+    std::string sentence;
+    for (std::size_t at = 0; at < std::min(listed, problems.size()); ++at) {
+      sentence += (at == 0 ? "" : "; ") + problems[at];
+    }
+    if (problems.size() > listed) {
+      sentence += "; and " + std::to_string(problems.size() - listed) + " more";
+    }
+    fail(Fault::input, sentence);
+  }
+  for_each_leaf(module, scope, [&](auto& leaf, const std::string& name) {
+    leaf.bind(engine, [&](std::string_view tensor) { return *source.find(join(name, tensor)); });
+  });
+}
+
+/// "(Ffn 8960, Hidden 1536)".
+template <Axis... Axes>
+[[nodiscard]] std::string describe_axes(Axes... axes) {
+  std::string text;
+  ((text +=
+    (text.empty() ? "(" : ", ") + std::string(Axes::name) + " " + std::to_string(axes.size)),
+   ...);
+  return text + ")";
+}
+
+}  // namespace stamp

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Self-attention of the vision tower: fused query/key/value, 2-D rotary positions, no cache.
+#pragma once
+
+#include <cmath>
+#include <stamp/nn/linear.hpp>
+#include <stamp/nn/rotary.hpp>
+#include <stamp/tensor/reshape.hpp>
+
+namespace stamp {
+
+/// VisionAttention: proj(attend(rotate(q), rotate(k), v)) with q, k, v from one product.
+template <Backend B>
+struct VisionAttention {
+  Linear<B, VisionHidden, FusedQkv> qkv;
+  Linear<B, Queries, VisionHidden> proj;
+  Heads heads;
+
+  static constexpr auto parts =
+      std::tuple{Part{"qkv", &VisionAttention::qkv}, Part{"proj", &VisionAttention::proj}};
+
+  VisionAttention(VisionHidden hidden, Heads query_heads)
+      : qkv(hidden, FusedQkv{3 * hidden.size}),
+        proj(Queries{hidden.size}, hidden),
+        heads(query_heads) {}
+
+  /// x [Patches, VisionHidden] to a new activation of that shape.
+  template <class T, MaskPolicy Mask>
+  [[nodiscard]] Activation<B, Patches, VisionHidden> operator()(B& engine,
+                                                                View<T, Patches, VisionHidden> x,
+                                                                const Rotary<B, Patches>& at,
+                                                                Mask mask) const {
+    const Patches patches = x.template axis<Patches>();
+    const VisionHidden hidden = x.template axis<VisionHidden>();
+    auto y = engine.template allocate<typename B::Element>(patches, hidden);
+    const auto frame = engine.frame();
+
+    const HeadDim dim{hidden.size / heads.size};
+    const auto fused = qkv(engine, x);
+    const auto part = [&](Index which) {  // a third of the columns, a head an entry
+      return split(columns(fused, which * hidden.size, Queries{hidden.size}), heads, dim);
+    };
+    auto query = part(0);
+    auto key = part(1);
+    rotate(engine, query, at.cosine, at.sine);
+    rotate(engine, key, at.cosine, at.sine);
+    auto context = engine.template allocate<typename B::Element>(patches, heads, dim);
+    using KeyView = View<const typename B::Element, Keys, KvHeads, HeadDim>;
+    attend(engine, context, query, KeyView(rename<Keys, KvHeads, HeadDim>(key)),
+           KeyView(rename<Keys, KvHeads, HeadDim>(part(2))),
+           1 / std::sqrt(static_cast<double>(dim.size)), mask);
+    matmul(engine, y, merge<Queries>(context), proj.weight, proj.bias);
+    return y;
+  }
+};
+
+}  // namespace stamp

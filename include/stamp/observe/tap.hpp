@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tap is told the name of every activation of the contract as it is computed.
+#pragma once
+
+#include <concepts>
+#include <stamp/ops/backend.hpp>
+#include <string>
+#include <string_view>
+
+namespace stamp {
+
+/// Listens to activations: record(engine, name, view), record(engine, name, index, view) for
+/// "name.index", and within(prefix) for the same tap under "prefix.".
+template <class T, class B>
+concept Tap = requires(T tap, B& engine, View<const typename B::Element, Tokens, Hidden> view) {
+  tap.record(engine, std::string_view{}, view);
+  tap.record(engine, std::string_view{}, Index{}, view);
+  tap.within(std::string{});
+};
+
+/// Listens to nothing and leaves no trace in the program.
+struct NoTap {
+  template <class B, class V>
+  static void record(B&, std::string_view, const V&) {}
+  template <class B, class V>
+  static void record(B&, std::string_view, Index, const V&) {}
+  template <class Prefix>
+  static NoTap within(const Prefix&) {
+    return {};
+  }
+};
+
+}  // namespace stamp
