@@ -3,7 +3,6 @@
 # Why each is there: docs/dependencies.md.
 find_package(Threads REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
-find_package(fmt 9 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(xtl REQUIRED)
 find_package(JPEG QUIET)  # libjpeg-turbo: JPEG pixels equal to Pillow's; stb_image reads them without it
@@ -19,7 +18,7 @@ if(NOT TARGET stamp_stb)
     INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${STAMP_STB_INCLUDE})
 endif()
 set(stamp_format_libraries
-  fmt::fmt-header-only nlohmann_json::nlohmann_json xtl PkgConfig::pcre2 PkgConfig::utf8proc stamp_stb)
+  nlohmann_json::nlohmann_json xtl PkgConfig::pcre2 PkgConfig::utf8proc stamp_stb)
 if(JPEG_FOUND)
   list(APPEND stamp_format_libraries JPEG::JPEG)
 endif()

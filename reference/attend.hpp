@@ -4,6 +4,7 @@
 
 #include <Eigen/Core>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <stamp/ops/mask.hpp>
 #include <stamp/reference/matmul.hpp>
@@ -13,14 +14,28 @@ namespace stamp::reference {
 
 namespace detail {
 
-/// One head of [Rows, Heads, HeadDim] as a widened dense matrix [Rows, HeadDim].
-template <Element T, Axis R, Axis H, Axis D>
-[[nodiscard]] RowMajor<Accumulator<T>> head_of(View<const T, R, H, D> x, Index head, Index first,
+/// A [Rows, Heads, HeadDim] tensor whose axes have been checked and no longer matter.
+template <class T>
+struct ErasedHeads {
+  T* data;
+  Index rows;
+  Index heads;
+  Index dim;
+  Index stride;
+};
+template <class T, Axis R, Axis H, Axis D>
+[[nodiscard]] ErasedHeads<T> erase(View<T, R, H, D> view) {
+  return {view.data(), view.extents()[0], view.extents()[1], view.extents()[2], view.stride()};
+}
+
+/// Rows [first, first + count) of one head as a widened dense matrix [count, HeadDim].
+template <Element T>
+[[nodiscard]] RowMajor<Accumulator<T>> head_of(ErasedHeads<const T> x, Index head, Index first,
                                                Index count) {
-  RowMajor<Accumulator<T>> dense(count, x.extents()[2]);
+  RowMajor<Accumulator<T>> dense(count, x.dim);
   for (Index row = 0; row < count; ++row) {
-    const T* const from = x.data() + (first + row) * x.stride() + head * x.extents()[2];
-    for (Index at = 0; at < x.extents()[2]; ++at) dense(row, at) = widen(from[at]);
+    const T* const from = x.data + (first + row) * x.stride + head * x.dim;
+    for (Index at = 0; at < x.dim; ++at) dense(row, at) = widen(from[at]);
   }
   return dense;
 }
@@ -44,52 +59,55 @@ void softmax(Row row, const Visible& visible) {
   }
 }
 
+/// Attention with the mask as a function: one instantiation for all policies.
+template <Element T>
+void attend_heads(Engine<T>& engine, ErasedHeads<T> y, ErasedHeads<const T> query,
+                  ErasedHeads<const T> key, ErasedHeads<const T> value, double scale,
+                  const std::function<Visible(Index)>& visible) {
+  using Number = Accumulator<T>;
+  constexpr Index tile = 64;
+  const Index tiles = (y.rows + tile - 1) / tile;
+
+  // Keys and values are widened once a head; then every tile of every query head is a task.
+  std::vector<RowMajor<Number>> keys;
+  std::vector<RowMajor<Number>> values;
+  for (Index head = 0; head < key.heads; ++head) {
+    keys.push_back(head_of(key, head, 0, key.rows));
+    values.push_back(head_of(value, head, 0, key.rows));
+  }
+  engine.threads().for_each(y.heads * tiles, [&](Index task) {
+    const Index head = task / tiles;
+    const auto kv_head = static_cast<std::size_t>(head / (y.heads / key.heads));
+    const Index first = task % tiles * tile;
+    const Index count = std::min(tile, y.rows - first);
+    RowMajor<Number> scores(count, key.rows);
+    scores.noalias() = head_of(query, head, first, count) * keys[kv_head].transpose();
+    scores *= static_cast<Number>(scale);
+    for (Index row = 0; row < count; ++row) softmax(scores.row(row), visible(first + row));
+    const RowMajor<Number> result = scores * values[kv_head];
+    for (Index row = 0; row < count; ++row) {
+      T* const to = y.data + (first + row) * y.stride + head * y.dim;
+      for (Index d = 0; d < y.dim; ++d) to[d] = narrow<T>(result(row, d));
+    }
+  });
+}
+
 }  // namespace detail
 
 /// requirement::HasAttend
 template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
-void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
-            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
-  using Number = Accumulator<T>;
+void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query, View<const T, K, KH, D> key,
+            View<const T, K, KH, D> value, double scale, Mask mask) {
   check_same_shape("attend query", y, query);
   check_same_shape("attend value", key, value);
   check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());
-  const Index heads = y.extents()[1];
-  const Index kv_heads = key.extents()[1];
-  if (kv_heads == 0 || heads % kv_heads != 0) {
+  if (key.extents()[1] == 0 || y.extents()[1] % key.extents()[1] != 0) {
     fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
                            " and " + describe(key));
   }
-  const Index key_count = key.extents()[0];
-  const Index row_count = y.extents()[0];
-  constexpr Index tile = 64;
-  const Index tiles = (row_count + tile - 1) / tile;
-
-  // Keys and values are widened once a head; then every tile of every query head is a task.
-  std::vector<detail::RowMajor<Number>> keys(static_cast<std::size_t>(kv_heads));
-  std::vector<detail::RowMajor<Number>> values(static_cast<std::size_t>(kv_heads));
-  for (Index head = 0; head < kv_heads; ++head) {
-    keys[static_cast<std::size_t>(head)] = detail::head_of(key, head, 0, key_count);
-    values[static_cast<std::size_t>(head)] = detail::head_of(value, head, 0, key_count);
-  }
-  engine.threads().for_each(heads * tiles, [&](Index task) {
-    const Index head = task / tiles;
-    const auto kv_head = static_cast<std::size_t>(head / (heads / kv_heads));
-    const Index first = task % tiles * tile;
-    const Index count = std::min(tile, row_count - first);
-    detail::RowMajor<Number> scores(count, key_count);
-    scores.noalias() = detail::head_of(View<const T, R, H, D>(query), head, first, count) *
-                       keys[kv_head].transpose();
-    scores *= static_cast<Number>(scale);
-    for (Index row = 0; row < count; ++row) {
-      detail::softmax(scores.row(row), mask.visible(first + row));
-    }
-    const detail::RowMajor<Number> result = scores * values[kv_head];
-    for (Index row = 0; row < count; ++row) {
-      T* const to = y.data() + (first + row) * y.stride() + head * y.extents()[2];
-      for (Index d = 0; d < y.extents()[2]; ++d) to[d] = narrow<T>(result(row, d));
-    }
-  });
+  detail::attend_heads<T>(engine, detail::erase(y), detail::erase(query), detail::erase(key),
+                          detail::erase(value), scale,
+                          [mask](Index row) { return mask.visible(row); });
 }
 
 }  // namespace stamp::reference

@@ -4,10 +4,8 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
-#include <stamp/tensor/half.hpp>
-#include <stamp/tensor/stored.hpp>
 #include <stamp/tensor/tensor.hpp>
+#include <stamp/tensor/widen_stored.hpp>
 
 namespace stamp::reference {
 
@@ -18,34 +16,6 @@ struct Matrix {
   Out out{0};
   In in{0};
 };
-
-/// Reads `count` stored numbers from element `begin` into `to`, exactly.
-template <std::floating_point Number>
-void widen_stored(const StoredTensor& stored, Index begin, Index count, Number* to) {
-  const auto read = [&]<class T>(T) {
-    const std::byte* from = stored.data + begin * static_cast<Index>(sizeof(T));
-    for (Index at = 0; at < count; ++at) {
-      T value{};  // the file promises no alignment
-      std::memcpy(static_cast<void*>(&value), from + at * static_cast<Index>(sizeof(T)), sizeof(T));
-      to[at] = static_cast<Number>(static_cast<Accumulator<T>>(value));
-    }
-  };
-  switch (stored.type) {
-    case ElementType::float32:
-      return read(float{});
-    case ElementType::float64:
-      return read(double{});
-    case ElementType::float16:
-      return read(half{});
-    case ElementType::bfloat16:
-      return read(bfloat16{});
-    case ElementType::int32:
-    case ElementType::int64:
-      break;
-  }
-  fail(Fault::input,
-       "weight: expected a floating-point type, found " + std::string(name_of(stored.type)));
-}
 
 /// The stored numbers themselves where they already are aligned Numbers, else null.
 template <std::floating_point Number>

@@ -12,15 +12,15 @@ namespace stamp {
 struct Image {
   Index width = 0;
   Index height = 0;
-  std::vector<std::uint8_t> pixels;  ///< height · width · 3 bytes
-  int orientation = 1;               ///< EXIF orientation (1..8) that the file carried
+  std::vector<std::uint8_t> pixels = {};  ///< height · width · 3 bytes
+  int orientation = 1;                    ///< EXIF orientation (1..8) that the file carried
 };
 
 /// A mask of an image's size: [height, width], 0 background, 1 foreground.
 struct Bitmap {
   Index width = 0;
   Index height = 0;
-  std::vector<std::uint8_t> cells;
+  std::vector<std::uint8_t> cells = {};
 };
 
 }  // namespace stamp

@@ -58,6 +58,15 @@ struct TokenIds {
   Index mask = -1;
 };
 
+/// Patches of one image: frames × rows × columns (image_grid_thw).
+struct PatchGrid {
+  Index t = 1;
+  Index h = 0;
+  Index w = 0;
+  [[nodiscard]] Index patches() const { return t * h * w; }
+  bool operator==(const PatchGrid&) const = default;
+};
+
 /// A whole Qwen2-VL model with STAMP's added tokens.
 struct Config {
   VisionConfig vision;

@@ -10,15 +10,6 @@
 
 namespace stamp::qwen2_vl {
 
-/// Patches of one image: frames × rows × columns (image_grid_thw).
-struct PatchGrid {
-  Index t = 1;
-  Index h = 0;
-  Index w = 0;
-  [[nodiscard]] Index patches() const { return t * h * w; }
-  bool operator==(const PatchGrid&) const = default;
-};
-
 /// Patches of all images.
 [[nodiscard]] inline Index count_patches(std::span<const PatchGrid> grids) {
   Index sum = 0;

@@ -36,6 +36,7 @@ class Dialogue {
   template <class T = NoTap>
   void look(std::span<const float> pixel_values, std::span<const qwen2_vl::PatchGrid> grids,
             const T& tap = {}) {
+    flush(tap);  // what was said last belongs before the new images
     const Index merged = stamp_.config.vision.merged_patches();
     features_ = engine_.keep(Tokens{qwen2_vl::count_patches(grids) / merged},
                              Hidden{stamp_.config.text.hidden_size});
@@ -48,7 +49,7 @@ class Dialogue {
   /// ids[scores_of], [Vocab]. Image tokens take the features of the last `look`.
   template <class T = NoTap>
   std::vector<Number> read(std::span<const std::int32_t> ids, Index scores_of, const T& tap = {}) {
-    flush();
+    flush(tap);
     const auto positions =
         qwen2_vl::rope_positions(ids, unread_, stamp_.config.tokens,
                                  stamp_.config.vision.spatial_merge_size, next_position_);
@@ -62,12 +63,12 @@ class Dialogue {
   /// Phase 1: picks tokens from `scores` on until `stop` or until `limit` tokens are picked.
   /// `pick(scores, dialogue)` chooses, `said(id)` hears every choice. The last token is remembered
   /// and runs through the model when something needs its keys.
-  template <class Pick, class Said>
+  template <class Pick, class Said, class T = NoTap>
   std::vector<std::int32_t> generate(std::vector<Number> scores, std::int32_t stop, Index limit,
-                                     const Pick& pick, const Said& said) {
+                                     const Pick& pick, const Said& said, const T& tap = {}) {
     std::vector<std::int32_t> answer;
     while (static_cast<Index>(answer.size()) < limit) {
-      flush_into(scores);
+      flush_into(scores, tap);
       const std::int32_t id = pick(std::span<Number>(scores), tokens());
       answer.push_back(id);
       ids_.push_back(id);
@@ -89,7 +90,7 @@ class Dialogue {
   [[nodiscard]] std::vector<MaskLogits<Number>> segment(std::span<const Index> tokens,
                                                         MaskPositions where, const T& tap = {}) {
     if (tokens.empty()) return {};
-    flush();
+    flush(tap);
     std::vector<MaskRequest> requests;
     for (const Index token : tokens) requests.push_back(request_for(token));
     const Index merge = stamp_.config.vision.spatial_merge_size;
@@ -133,16 +134,18 @@ class Dialogue {
   }
 
   /// Runs the remembered token; afterwards the cache holds all that was said.
-  void flush() {
+  template <class T>
+  void flush(const T& tap) {
     std::vector<Number> unused;
-    flush_into(unused);
+    flush_into(unused, tap);
   }
-  void flush_into(std::vector<Number>& scores) {
+  template <class T>
+  void flush_into(std::vector<Number>& scores, const T& tap) {
     if (!pending_) return;
     const std::int32_t id = *pending_;
     pending_.reset();
     ids_.pop_back();  // run() adds it again
-    scores = run(std::span(&id, 1), qwen2_vl::text_positions(next_position_, 1), 0, NoTap{});
+    scores = run(std::span(&id, 1), qwen2_vl::text_positions(next_position_, 1), 0, tap);
   }
 
   template <class T>

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What segment and chat have in common: settings to library options, and opening the model.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <stamp/session.hpp>
+
+#include "engines.hpp"
+#include "progress_line.hpp"
+
+namespace stamp::command {
+
+[[nodiscard]] inline ReadOptions read_options(const Settings& s) {
+  return {.exif = s.exif == "ignore" ? Exif::ignore : Exif::apply};
+}
+
+/// The checkpoint's sampling with what the command line changes: a temperature of 0 is greedy,
+/// any other, and top-p or top-k alone, samples.
+[[nodiscard]] inline text::Sampling sampling_of(const Settings& s, text::Sampling sampling) {
+  if (s.temperature || s.top_p || s.top_k) sampling.choice = text::Choice::sample;
+  if (s.temperature) {
+    if (*s.temperature == 0) {
+      sampling.choice = text::Choice::greedy;
+    } else {
+      sampling.temperature = *s.temperature;
+    }
+  }
+  if (s.top_p) sampling.top_p = *s.top_p;
+  if (s.top_k) sampling.top_k = *s.top_k;
+  if (s.repetition_penalty) sampling.repetition_penalty = *s.repetition_penalty;
+  if (s.seed) sampling.seed = *s.seed;
+  return sampling;
+}
+
+[[nodiscard]] inline SegmentOptions options_of(const Settings& s, text::Sampling checkpoint) {
+  SegmentOptions options;
+  options.response = s.response;
+  options.system = s.system;
+  options.special_tokens =
+      s.allow_special ? text::SpecialTokens::as_control : text::SpecialTokens::as_text;
+  options.max_new_tokens = s.max_new_tokens;
+  options.sampling = sampling_of(s, checkpoint);
+  options.resize = resize_named(s.resize);
+  options.min_pixels = s.min_pixels;
+  options.max_pixels = s.max_pixels;
+  options.mask_positions =
+      s.mask_positions == "grid" ? MaskPositions::grid : MaskPositions::text;
+  options.upsample = upsample_named(s.upsample);
+  options.threshold = s.threshold;
+  if (s.min_pixels && s.max_pixels && *s.min_pixels > *s.max_pixels) {
+    fail(Fault::usage, fmt::format("--min-pixels: expected at most --max-pixels {}, found {}",
+                                   *s.max_pixels, *s.min_pixels));
+  }
+  return options;
+}
+
+[[nodiscard]] inline std::filesystem::path model_folder(const Settings& s) {
+  return s.model.empty() ? shipped_model() : s.model;
+}
+
+/// Opens the model, says on stderr which backend runs it, and sets `seconds`.
+template <class B>
+[[nodiscard]] Model<B> open_model(const Settings& s, const Choice& choice, ProgressLine& progress,
+                                  double& seconds) {
+  Stopwatch watch;
+  progress({Stage::load, 0, 1});
+  Model<B> model = load<B>(model_folder(s), {.base = s.base, .threads = s.threads});
+  progress({Stage::load, 1, 1});
+  progress.end();
+  seconds = watch.lap();
+  if (!s.quiet) {
+    fmt::print(stderr, "backend  {}, {}, {} threads\n", choice.backend, choice.dtype, s.threads);
+  }
+  return model;
+}
+
+/// What result.json says about how an answer came about.
+template <class B>
+[[nodiscard]] RunFacts facts_of(const Settings& s, const Choice& choice, const Model<B>& model,
+                                std::string image, std::string prompt) {
+  return {.image = std::move(image),
+          .prompt = std::move(prompt),
+          .model = model_folder(s).string(),
+          .parameters = count_parameters(model.stamp()),
+          .stored_type = model.config().stored_type,
+          .backend = std::string(choice.backend),
+          .dtype = std::string(choice.dtype)};
+}
+
+}  // namespace stamp::command

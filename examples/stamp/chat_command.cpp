@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// stamp chat: rounds over one image; the cache is kept between them.
+#include <unistd.h>
+
+#include <iostream>
+
+#include "answering.hpp"
+
+namespace stamp::command {
+namespace {
+
+/// One conversation at a terminal or over a pipe: a line is a question or a /command.
+template <class B>
+class Chat {
+ public:
+  Chat(const Settings& s, const Choice& choice)
+      : settings_(s), choice_(choice), progress_(s.quiet) {
+    double loading = 0;
+    model_.emplace(open_model<B>(s, choice, progress_, loading));
+    options_ = options_of(s, model_->sampling());
+    options_.progress = std::ref(progress_);
+    reset();
+    if (!s.image.empty()) show(s.image);
+  }
+
+  int run() {
+    const bool terminal = isatty(STDIN_FILENO) == 1;
+    std::string line;
+    int status = 0;
+    for (;;) {
+      if (terminal) fmt::print(stderr, "> ");
+      if (!std::getline(std::cin, line)) return status;
+      if (line.empty()) continue;
+      if (line == "/quit") return status;
+      try {
+        obey(line);
+      } catch (const Error& error) {  // a bad line does not end a conversation at a terminal
+        fmt::print(stderr, "stamp: {}\n", error.what());
+        if (!terminal) status = static_cast<int>(error.fault());
+      }
+      std::fflush(stdout);
+    }
+  }
+
+ private:
+  void obey(const std::string& line) {
+    if (line == "/reset") return reset();
+    if (line.starts_with("/image ")) return show(line.substr(7));
+    if (line.starts_with("/save ")) return save(line.substr(6));
+    if (line.starts_with('/')) {
+      fail(Fault::usage, "unknown command " + line +
+                             ": expected /image F, /save DIR, /reset or /quit, or a question");
+    }
+    ask(line);
+  }
+
+  /// Forgets what was said; the image stays.
+  void reset() {
+    conversation_.emplace(*model_);
+    answer_.reset();
+    if (image_) conversation_->show(*image_, options_);
+  }
+
+  void show(const std::filesystem::path& path) {
+    image_ = read_image(path, read_options(settings_));
+    image_path_ = path.string();
+    conversation_->show(*image_, options_);
+    progress_.end();
+  }
+
+  void ask(const std::string& prompt) {
+    answer_ = conversation_->ask(prompt, options_);
+    prompt_ = prompt;
+    progress_.end();
+    fmt::print("{}\n", answer_->text);
+    for (const Mask& mask : answer_->masks) {
+      fmt::print(stderr, "mask {}   {} pixels at {},{} {}x{}, score {:.2f}{}\n", mask.index,
+                 mask.area, mask.bbox[0], mask.bbox[1], mask.bbox[2], mask.bbox[3], mask.score,
+                 mask.label ? ", " + *mask.label : "");
+    }
+  }
+
+  void save(const std::filesystem::path& folder) {
+    if (!answer_ || !image_) {
+      fail(Fault::usage, "/save: expected an answer about an image, found none yet");
+    }
+    check_output_folder(folder, image_path_);
+    write_answer(folder, *answer_, *image_,
+                 facts_of(settings_, choice_, *model_, image_path_, prompt_));
+    fmt::print(stderr, "results  {}\n", (folder / "overlay.png").string());
+  }
+
+  const Settings& settings_;
+  Choice choice_;
+  ProgressLine progress_;
+  std::optional<Model<B>> model_;
+  SegmentOptions options_;
+  std::optional<Conversation<B>> conversation_;
+  std::optional<Image> image_;
+  std::string image_path_;
+  std::optional<Answer> answer_;
+  std::string prompt_;
+};
+
+}  // namespace
+
+int chat_command(const Settings& s) {
+  const Choice choice = choose(s);
+  return with_engine(choice, [&]<class B>() { return Chat<B>(s, choice).run(); });
+}
+
+}  // namespace stamp::command

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `stamp` command: what is asked for, and how it ends (docs/command.md).
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <thread>
+
+#include "nearest_option.hpp"
+#include "settings.hpp"
+
+namespace stamp::command {
+namespace {
+
+constexpr double largest_number = 1e9;
+
+void add_model(CLI::App& app, Settings& s) {
+  app.add_option("-m,--model", s.model,
+                 "checkpoint folder in Hugging Face layout, or a PEFT LoRA adapter folder "
+                 "(default: the model that ships with the project)");
+  app.add_option("--base", s.base, "base checkpoint of an adapter folder");
+}
+
+void add_engine(CLI::App& app, Settings& s) {
+  app.add_option("--backend", s.backend, "reference, cpu or cuda (default: the fastest built)")
+      ->check(CLI::IsMember({"reference", "cpu", "cuda"}));
+  app.add_option("--dtype", s.dtype, "compute type: fp32, bf16, int8 or fp64 (default: fp32)")
+      ->check(CLI::IsMember({"fp32", "bf16", "int8", "fp64"}));
+  app.add_option("--threads", s.threads, "threads (default: the cores this process may use)")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--quiet", s.quiet, "no progress on stderr");
+}
+
+void add_answer(CLI::App& app, Settings& s) {
+  add_model(app, s);
+  add_engine(app, s);
+  app.add_flag("--allow-special", s.allow_special,
+               "special tokens typed in the prompt act as control tokens");
+  app.add_option("--system", s.system, "system prompt (default: the chat template's)");
+  app.add_option("--max-new-tokens", s.max_new_tokens, "longest answer in tokens (default 1024)")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--temperature", s.temperature, "sample at this temperature; 0 is greedy")
+      ->check(CLI::Range(0.0, largest_number));
+  app.add_option("--top-p", s.top_p, "sample from the most probable tokens of this total")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--top-k", s.top_k, "sample from the K most probable tokens; 0 is all")
+      ->check(CLI::Range(0, 1 << 24));
+  app.add_option("--repetition-penalty", s.repetition_penalty, "1 is none")
+      ->check(CLI::Range(1e-6, largest_number));
+  app.add_option("--seed", s.seed, "seed of sampling (default 0)");
+  app.add_option("--resize", s.resize, "which bicubic: pillow, torch-u8 or torch-f32")
+      ->check(CLI::IsMember({"pillow", "torch-u8", "torch-f32"}));
+  app.add_option("--exif", s.exif, "apply: turn photos as people see them; or ignore")
+      ->check(CLI::IsMember({"apply", "ignore"}));
+  app.add_option("--upsample", s.upsample, "bilinear (smooth) or nearest (as released)")
+      ->check(CLI::IsMember({"bilinear", "nearest"}));
+  app.add_option("--min-pixels", s.min_pixels, "smallest resized area")
+      ->check(CLI::Range(Index{1}, Index{1} << 32));
+  app.add_option("--max-pixels", s.max_pixels, "largest resized area")
+      ->check(CLI::Range(Index{1}, Index{1} << 32));
+  app.add_option("--mask-positions", s.mask_positions,
+                 "rotary positions of the mask tokens: text (as released) or grid")
+      ->check(CLI::IsMember({"text", "grid"}));
+  app.add_option("--threshold", s.threshold, "a pixel is foreground where its logit is above")
+      ->check(CLI::Range(-largest_number, largest_number));
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"STAMP: ask about a picture, get words and one mask for every <|seg|>", "stamp"};
+  app.set_version_flag("--version", std::string("stamp ") + STAMP_VERSION);
+  app.require_subcommand(1);
+  Settings s;
+  int (*chosen)(const Settings&) = nullptr;
+  const auto subcommand = [&](const char* name, const char* text, const char* example,
+                              int (*function)(const Settings&)) {
+    CLI::App* sub = app.add_subcommand(name, text);
+    sub->set_version_flag("--version", std::string("stamp ") + STAMP_VERSION);
+    sub->footer(std::string("Example: ") + example);
+    sub->callback([&chosen, function] { chosen = function; });
+    return sub;
+  };
+
+  CLI::App* segment = subcommand("segment", "Answer a prompt about an image; one mask a <|seg|>",
+                                 "stamp segment photo.jpg \"the red mug\" --out result",
+                                 segment_command);
+  segment->add_option("IMAGE", s.image, "PNG, JPEG, BMP or PNM file")->required();
+  segment->add_option("PROMPT", s.prompt, "what to ask")->required();
+  segment->add_option("-o,--out", s.out, "folder for the results (default stamp-out)");
+  add_answer(*segment, s);
+  segment->add_option("--response", s.response, "take this as the answer; generate nothing");
+  segment->add_flag("--explain", s.explain, "why this mask, or why none");
+  segment->add_flag("--json", s.json, "result.json on stdout, too, and nothing else there");
+  segment->add_option("--refine", s.refine, "SAM checkpoint for refined masks");
+  segment->add_option("--activations", s.activations, "write every named tensor to this file");
+
+  CLI::App* chat = subcommand("chat", "Several rounds over one image; the cache is kept",
+                              "stamp chat photo.jpg", chat_command);
+  chat->add_option("IMAGE", s.image, "the first image");
+  chat->add_option("-o,--out", s.out, "folder for the results (default stamp-out)");
+  add_answer(*chat, s);
+
+  CLI::App* parity =
+      subcommand("parity", "Compare layer by layer with activations that PyTorch exported",
+                 "stamp parity --model DIR --activations run.safetensors", parity_command);
+  add_model(*parity, s);
+  add_engine(*parity, s);
+  parity->add_option("--activations", s.activations, "file of export_activations.py")->required();
+  parity->add_option("--tolerance", s.tolerance, "relative and absolute tolerance of one layer")
+      ->check(CLI::Range(0.0, largest_number));
+  parity->add_option("--only", s.only, "only names that match this pattern (* and ?)");
+  parity->add_option("--json", s.json_file, "write the rows to this file");
+
+  CLI::App* info = subcommand("info", "What a checkpoint folder or a safetensors file holds",
+                              "stamp info DIR", info_command);
+  info->add_option("DIR", s.model, "checkpoint folder or .safetensors file");
+  info->add_option("--base", s.base, "base checkpoint of an adapter folder");
+  info->add_flag("--json", s.json, "as JSON");
+
+  CLI::App* tokenize = subcommand("tokenize", "JSON strings on stdin to JSON arrays of ids",
+                                  "echo '\"a red mug\"' | stamp tokenize DIR", tokenize_command);
+  tokenize->add_option("DIR", s.model, "folder with tokenizer.json, or vocab.json and merges.txt");
+  tokenize->add_flag("--decode", s.decode, "arrays of ids to strings instead");
+  tokenize->add_flag("--allow-special", s.allow_special, "special tokens act as control tokens");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    fmt::print(stderr, "stamp: wrong usage: {}\n", usage_sentence(app, error, argc, argv));
+    return static_cast<int>(Fault::usage);
+  }
+  if (s.threads == 0) s.threads = static_cast<Index>(std::thread::hardware_concurrency());
+  return chosen(s);
+}
+
+/// A sentence on one line, whatever a file name brought along.
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  return text;
+}
+
+}  // namespace
+}  // namespace stamp::command
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe ends output, not the run
+  try {
+    return stamp::command::run(argc, argv);
+  } catch (const stamp::Error& error) {
+    fmt::print(stderr, "stamp: {}\n", stamp::command::one_line(error.what()));
+    return static_cast<int>(error.fault());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "stamp: out of memory: this run needs more than is free\n");
+    return static_cast<int>(stamp::Fault::resource);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "stamp: {}\n", stamp::command::one_line(error.what()));
+    return static_cast<int>(stamp::Fault::failure);
+  }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// stamp parity: is every layer PyTorch's?
+#include <fmt/format.h>
+#include <fnmatch.h>
+
+#include <stamp/session/exported_run.hpp>
+
+#include "answering.hpp"
+
+namespace stamp::command {
+namespace {
+
+[[nodiscard]] ElementType element_of(std::string_view dtype) {
+  if (dtype == "fp64") return ElementType::float64;
+  return dtype == "bf16" ? ElementType::bfloat16 : ElementType::float32;
+}
+
+void print_row(const ParityRow& row) {
+  const char* verdict = row.ok ? "ok" : "FAIL";
+  if (row.found_shape != row.shape) {
+    fmt::print("{:<28} {:<14} {} {}\n", row.name, to_string(std::span(row.shape)),
+               row.found_shape.empty() ? "not computed here"
+                                       : "found shape " + to_string(std::span(row.found_shape)),
+               verdict);
+    return;
+  }
+  fmt::print("{:<28} {:<14} {:>9.2e} {:>9.2e} {:>12.9f} {:>7.3f}  {:<12} {}\n", row.name,
+             to_string(std::span(row.shape)), row.largest_difference, row.largest_relative,
+             row.cosine, row.used, to_string(std::span(row.worst)), verdict);
+}
+
+[[nodiscard]] nlohmann::ordered_json row_json(const ParityRow& row) {
+  return {{"name", row.name},
+          {"shape", row.shape},
+          {"max_difference", row.largest_difference},
+          {"max_relative", row.largest_relative},
+          {"cosine", row.cosine},
+          {"tolerance_used", row.used},
+          {"worst", row.worst},
+          {"ok", row.ok}};
+}
+
+template <class B>
+int compare_with(const Settings& s, const Choice& choice, const ExportedRun& run) {
+  ProgressLine progress(s.quiet);
+  double loading = 0;
+  Model<B> model = open_model<B>(s, choice, progress, loading);
+  const auto recording = replay(model.engine(), model.stamp(), run.input);
+  const Tolerance tolerance =
+      s.tolerance ? Tolerance{*s.tolerance, *s.tolerance} : tolerance_of(element_of(choice.dtype));
+
+  fmt::print("{:<28} {:<14} {:>9} {:>9} {:>12} {:>7}  {:<12}\n", "tensor", "shape", "max diff",
+             "relative", "cosine", "used", "worst at");
+  Index compared = 0;
+  Index failed = 0;
+  std::string first;
+  auto rows = nlohmann::ordered_json::array();
+  for (const ParityRow& row : compare_run(run, recording, model.config(), tolerance)) {
+    if (!s.only.empty() && fnmatch(s.only.c_str(), row.name.c_str(), 0) != 0) continue;
+    print_row(row);
+    rows.push_back(row_json(row));
+    ++compared;
+    if (row.ok) continue;
+    ++failed;
+    if (first.empty()) first = row.name;
+  }
+  if (s.json_file) {
+    const nlohmann::ordered_json report{
+        {"model", model_folder(s).string()}, {"activations", s.activations->string()},
+        {"backend", choice.backend},         {"dtype", choice.dtype},
+        {"relative_tolerance", tolerance.relative},
+        {"absolute_tolerance", tolerance.absolute},
+        {"first_failure", first.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(first)},
+        {"rows", std::move(rows)}};
+    checkpoint::write_file_atomically(*s.json_file, report.dump(2));
+  }
+  if (compared == 0) {
+    fail(Fault::usage, "nothing compared: --only " + s.only + ": expected a pattern that matches "
+                                                              "a tensor's name, found none");
+  }
+  if (failed == 0) {
+    fmt::print("{} tensors agree\n", compared);
+    return 0;
+  }
+  fmt::print("{} of {} tensors differ; the first is {}\n", failed, compared, first);
+  return static_cast<int>(Fault::failure);
+}
+
+}  // namespace
+
+int parity_command(const Settings& s) {
+  const Choice choice = choose(s);
+  const ExportedRun run = read_exported_run(*s.activations);
+  return with_engine(choice, [&]<class B>() { return compare_with<B>(s, choice, run); });
+}
+
+}  // namespace stamp::command

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// stamp segment: the main job.
+#include <cstdio>
+
+#include "answering.hpp"
+#include "explain.hpp"
+#include "recorded_run.hpp"
+
+namespace stamp::command {
+namespace {
+
+template <class B>
+int answer_about(const Settings& s, const Choice& choice, const Image& image) {
+  ProgressLine progress(s.quiet);
+  double loading = 0;
+  Model<B> model = open_model<B>(s, choice, progress, loading);
+  SegmentOptions options = options_of(s, model.sampling());
+  options.progress = std::ref(progress);
+  Answer answer = segment(model, image, s.prompt, options);
+  progress.end();
+  answer.timings.load = loading;
+  answer.timings.total += loading;
+  for (const std::string& note : answer.notes) fmt::print(stderr, "stamp: note: {}\n", note);
+
+  if (s.activations) write_recorded_run(*s.activations, model, image, answer, options, s);
+  const auto result = write_answer(
+      s.out, answer, image, facts_of(s, choice, model, s.image.string(), s.prompt));
+  if (s.explain) fmt::print(stderr, "{}", explanation(answer, options));
+  if (s.json) {
+    fmt::print("{}\n", result);
+  } else {
+    fmt::print("{}\n", answer.text);
+    if (!s.quiet) fmt::print(stderr, "results  {}\n", (s.out / "overlay.png").string());
+  }
+  return std::fflush(stdout) == 0 ? 0 : static_cast<int>(Fault::resource);
+}
+
+}  // namespace
+
+int segment_command(const Settings& s) {
+  if (s.refine) {
+    fail(Fault::usage,
+         "--refine: refinement with SAM is not built yet: expected no such option in this version");
+  }
+  const Choice choice = choose(s);
+  check_output_folder(s.out, s.image);
+  const Image image = read_image(s.image, read_options(s));
+  return with_engine(choice, [&]<class B>() { return answer_about<B>(s, choice, image); });
+}
+
+}  // namespace stamp::command

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the command line says, before anything is opened; one struct for all subcommands.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <stamp/tensor/check.hpp>
+#include <string>
+
+namespace stamp::command {
+
+/// Values as typed; names and defaults are the contract of docs/command.md.
+struct Settings {
+  std::filesystem::path model;
+  std::optional<std::filesystem::path> base;
+  std::filesystem::path image;
+  std::string prompt;
+  std::filesystem::path out = "stamp-out";
+  std::string backend;
+  std::string dtype;
+  std::optional<std::string> response;
+  bool allow_special = false;
+  std::optional<std::string> system;
+  Index max_new_tokens = 1024;
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<Index> top_k;
+  std::optional<double> repetition_penalty;
+  std::optional<std::uint64_t> seed;
+  std::string resize = "pillow";
+  std::string exif = "apply";
+  std::string upsample = "bilinear";
+  bool explain = false;
+  bool json = false;
+  std::optional<Index> min_pixels;
+  std::optional<Index> max_pixels;
+  std::string mask_positions = "text";
+  double threshold = 0;
+  std::optional<std::filesystem::path> refine;
+  std::optional<std::filesystem::path> activations;
+  std::optional<std::filesystem::path> json_file;  ///< parity --json
+  std::optional<double> tolerance;
+  std::string only;
+  Index threads = 0;
+  bool quiet = false;
+  bool decode = false;
+};
+
+/// The checkpoint that ships with the project, as built or as installed; Error{input} if neither.
+[[nodiscard]] std::filesystem::path shipped_model();
+
+int segment_command(const Settings& settings);
+int chat_command(const Settings& settings);
+int parity_command(const Settings& settings);
+int info_command(const Settings& settings);
+int tokenize_command(const Settings& settings);
+
+}  // namespace stamp::command

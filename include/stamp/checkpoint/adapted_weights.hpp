@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The weights that a model is bound to: a checkpoint's own, with an adapter laid over them if
+// there is one. Merged tensors are made when they are first asked for.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stamp/checkpoint/lora.hpp>
+#include <stamp/checkpoint/shards.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stamp::checkpoint {
+
+/// Owns maps, adapter and merged tensors; what `find` gave lives as long as it does. Memory: the
+/// maps, plus the bytes of those merged tensors that were asked for. Safe for several threads.
+class AdaptedWeights {
+ public:
+  /// Throws as CheckpointWeights does.
+  explicit AdaptedWeights(const std::filesystem::path& base) : base_(base) {}
+  /// Throws as LoraAdapter does.
+  AdaptedWeights(const std::filesystem::path& base, const std::filesystem::path& adapter)
+      : base_(base) {
+    adapter_.emplace(adapter, base_);
+  }
+
+  /// The tensor of this canonical name, in the base's element type where it is merged and in the
+  /// adapter's where it is replaced.
+  [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const {
+    if (keeps_head_ && name == "lm_head.weight") return base_.find("model.embed_tokens.weight");
+    if (!adapter_ || !adapter_->changes(name)) return base_.find(name);
+    const auto replacement = adapter_->replacement(name);
+    const auto update = adapter_->update(name);
+    if (!update) return replacement;
+
+    const std::lock_guard lock(merging_);
+    StoredTensor tensor = replacement ? *replacement : *base_.find(name);
+    auto known = merged_.find(name);
+    if (known == merged_.end()) {
+      known = merged_.emplace(std::string(name), merge(tensor, *update)).first;
+    }
+    tensor.data = known->second.data();
+    return tensor;
+  }
+
+  /// Shape and stored type without merging anything; null pointer when there is no such tensor.
+  [[nodiscard]] const TensorEntry* entry(std::string_view name) const {
+    if (keeps_head_ && name == "lm_head.weight") return base_.entry("model.embed_tokens.weight");
+    const TensorEntry* replaced = adapter_ ? adapter_->replaced_entry(name) : nullptr;
+    return replaced != nullptr ? replaced : base_.entry(name);
+  }
+
+  /// Canonical names in alphabetical order, those that only the adapter has included.
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> names = base_.names();
+    if (adapter_) {
+      for (std::string& name : adapter_->replaced_names()) {
+        if (base_.entry(name) == nullptr) names.push_back(std::move(name));
+      }
+    }
+    if (keeps_head_) names.emplace_back("lm_head.weight");
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  /// For a base whose head is tied to its embedding and an adapter that replaces the embedding
+  /// alone: PEFT leaves the head on the base's embedding, and "lm_head.weight" becomes that.
+  /// To be called before the weights are shared.
+  void keep_head_of_base() { keeps_head_ = true; }
+
+  [[nodiscard]] const CheckpointWeights& base() const { return base_; }
+  [[nodiscard]] const LoraAdapter* adapter() const { return adapter_ ? &*adapter_ : nullptr; }
+  /// To be called when loading is done: Error{input} if a file was written to meanwhile.
+  void check_unchanged() const {
+    base_.check_unchanged();
+    if (adapter_) adapter_->file().map().check_unchanged();
+  }
+
+ private:
+  CheckpointWeights base_;
+  std::optional<LoraAdapter> adapter_;
+  bool keeps_head_ = false;
+  mutable std::mutex merging_;
+  mutable std::map<std::string, std::vector<std::byte>, std::less<>> merged_;
+};
+
+static_assert(WeightSource<AdaptedWeights>);
+
+}  // namespace stamp::checkpoint

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// One name for every tensor, whichever generation of transformers wrote it.
+// Mirrors `_checkpoint_conversion_mapping` of transformers' Qwen2VLForConditionalGeneration,
+// towards the old names: those stand in the released checkpoints, and also in what 4.57.1 saves.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace stamp::checkpoint {
+
+/// "model.language_model.norm.weight" and "model.norm.weight" both give "model.norm.weight";
+/// "model.visual.merger..." gives "visual.merger...". Other names stay as they are.
+[[nodiscard]] inline std::string canonical_name(std::string_view name) {
+  constexpr std::string_view vision = "model.visual.", language = "model.language_model.";
+  if (name.starts_with(vision)) return "visual." + std::string(name.substr(vision.size()));
+  if (name.starts_with(language)) return "model." + std::string(name.substr(language.size()));
+  return std::string(name);
+}
+
+}  // namespace stamp::checkpoint

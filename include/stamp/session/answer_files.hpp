@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an answer leaves in a folder: result.json, a mask a file, the overlay and the raw logits.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <stamp/checkpoint/atomic_file.hpp>
+#include <stamp/checkpoint/safetensors_writer.hpp>
+#include <stamp/image/overlay.hpp>
+#include <stamp/image/run_length.hpp>
+#include <stamp/image/write.hpp>
+#include <stamp/session/answer.hpp>
+#include <string>
+#include <vector>
+
+namespace stamp {
+
+/// How an answer came about, for result.json.
+struct RunFacts {
+  std::string image;   ///< path as given
+  std::string prompt;
+  std::string model;   ///< checkpoint folder
+  Index parameters = 0;
+  std::string stored_type;  ///< of the weights
+  std::string backend;
+  std::string dtype;  ///< of the computation
+};
+
+/// result.json; fields and units in docs/command.md.
+[[nodiscard]] inline nlohmann::ordered_json answer_json(const Answer& answer,
+                                                        const RunFacts& facts) {
+  using Json = nlohmann::ordered_json;
+  Json masks = Json::array();
+  for (const Mask& mask : answer.masks) {
+    const RunLength runs = encode_run_length(mask.picture);
+    masks.push_back({{"index", mask.index},
+                     {"label", mask.label ? Json(*mask.label) : Json(nullptr)},
+                     {"token_index", mask.token_index},
+                     {"grid", {mask.rows, mask.columns}},
+                     {"area", mask.area},
+                     {"bbox", mask.bbox},
+                     {"score", mask.score},
+                     {"segmentation", {{"size", {runs.height, runs.width}}, {"counts", runs.counts}}},
+                     {"file", "mask-" + std::to_string(mask.index) + ".png"},
+                     {"refined_file", nullptr}});
+  }
+  const Timings& t = answer.timings;
+  return {{"version", 1},
+          {"image",
+           {{"path", facts.image},
+            {"width", answer.width},
+            {"height", answer.height},
+            {"resized_width", answer.resized_width},
+            {"resized_height", answer.resized_height},
+            {"grid", {answer.grid.t, answer.grid.h, answer.grid.w}},
+            {"orientation", answer.orientation}}},
+          {"prompt", facts.prompt},
+          {"text", answer.text},
+          {"input_ids", answer.input_ids},
+          {"output_ids", answer.output_ids},
+          {"masks", std::move(masks)},
+          {"notes", answer.notes},
+          {"timings",
+           {{"load", t.load},
+            {"image", t.image},
+            {"vision", t.vision},
+            {"prefill", t.prefill},
+            {"decode", t.decode},
+            {"mask", t.mask},
+            {"refine", t.refine},
+            {"total", t.total},
+            {"tokens_per_second", t.tokens_per_second}}},
+          {"model",
+           {{"path", facts.model},
+            {"parameters", facts.parameters},
+            {"stored_type", facts.stored_type}}},
+          {"backend", facts.backend},
+          {"dtype", facts.dtype}};
+}
+
+/// Makes `folder` where it is missing and proves that files can be written there and that none of
+/// them would replace `input`. Called before anything is computed. Throws Error{usage} for a
+/// name with a line break or for the input image, Error{resource} where writing is impossible.
+inline void check_output_folder(const std::filesystem::path& folder,
+                                const std::filesystem::path& input) {
+  namespace fs = std::filesystem;
+  const std::string shown = checkpoint::printable(folder.string());
+  if (folder.string().find_first_of("\n\r") != std::string::npos) {
+    fail(Fault::usage, "output folder: " + shown + ": expected a name without line breaks");
+  }
+  std::error_code error;
+  if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
+    fail(Fault::usage, "output folder: " + shown + ": expected a folder, found a file");
+  }
+  fs::create_directories(folder, error);
+  if (error) {
+    fail(Fault::resource, "output folder: " + shown + ": cannot be made, " + error.message());
+  }
+  const fs::path name = input.filename();
+  const bool ours = name == "overlay.png" || (name.string().starts_with("mask-") &&
+                                              name.extension() == ".png");
+  if (ours && fs::equivalent(input.parent_path().empty() ? "." : input.parent_path(), folder,
+                             error)) {
+    fail(Fault::usage, "output folder: " + shown + ": its " + name.string() +
+                           " is the input image: expected another folder");
+  }
+  const fs::path probe = folder / ".stamp-can-write";
+  checkpoint::write_file_atomically(probe, std::string_view("probe"));
+  fs::remove(probe, error);
+}
+
+/// Writes every file whole or not at all, and result.json last, so that it never names a file
+/// that is missing. Masks of an earlier run that this one does not replace are removed. Returns
+/// the text of result.json. Throws Error{resource} when the disk is full.
+inline std::string write_answer(const std::filesystem::path& folder, const Answer& answer,
+                                const Image& image, const RunFacts& facts) {
+  std::vector<Bitmap> pictures;
+  std::vector<checkpoint::NamedTensor> logits;
+  for (const Mask& mask : answer.masks) {
+    pictures.push_back(mask.picture);
+    logits.push_back(checkpoint::named("mask." + std::to_string(mask.index) + ".logits",
+                                       {mask.rows, mask.columns},
+                                       std::span<const float>(mask.logits)));
+  }
+  const std::string result = answer_json(answer, facts).dump(2);
+  const auto tinted = encode_png(overlay(image, pictures));
+
+  for (std::size_t at = 0; at < pictures.size(); ++at) {
+    checkpoint::write_file_atomically(folder / ("mask-" + std::to_string(at) + ".png"),
+                                      encode_png(pictures[at]));
+  }
+  checkpoint::write_file_atomically(folder / "overlay.png", tinted);
+  checkpoint::write_safetensors(folder / "logits.safetensors", logits);
+  checkpoint::write_file_atomically(folder / "result.json", std::string_view(result));
+  std::error_code ignored;
+  for (std::size_t at = pictures.size();
+       std::filesystem::remove(folder / ("mask-" + std::to_string(at) + ".png"), ignored); ++at) {
+  }
+  return result;
+}
+
+}  // namespace stamp

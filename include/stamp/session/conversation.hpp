@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rounds of questions about images: text and pictures in, text and masks out.
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <stamp/image/run_length.hpp>
+#include <stamp/image/upsample.hpp>
+#include <stamp/observe/progress.hpp>
+#include <stamp/observe/recorder.hpp>
+#include <stamp/session/answer.hpp>
+#include <stamp/session/model.hpp>
+#include <stamp/model/stamp/dialogue.hpp>
+#include <stamp/text/mask_labels.hpp>
+
+namespace stamp {
+
+/// Settings of one question. The defaults are the released predictor's, except that masks are read
+/// out smoothly and special tokens typed by the user are plain text.
+struct SegmentOptions {
+  std::optional<std::string> response;  ///< take this as the answer instead of generating one
+  std::optional<std::string> system;    ///< system prompt of the first round
+  text::SpecialTokens special_tokens = text::SpecialTokens::as_text;  ///< those in the prompt
+  Index max_new_tokens = 1024;
+  Index max_masks = 64;                     ///< what an answer asks for beyond that is noted
+  std::optional<text::Sampling> sampling;   ///< default: generation_config.json
+  Resize resize = Resize::pillow;
+  std::optional<Index> min_pixels;          ///< default: preprocessor_config.json
+  std::optional<Index> max_pixels;
+  MaskPositions mask_positions = MaskPositions::text;
+  Upsample upsample = Upsample::bilinear;
+  double threshold = 0;                     ///< foreground where a logit is above
+  OnProgress progress;
+};
+
+/// Seconds since it was made or last asked.
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> passed = now - last_;
+    last_ = now;
+    return passed.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+/// The checkpoint's image processor with what a question changes about it.
+template <Backend B>
+[[nodiscard]] ImageProcessor processor_for(const Model<B>& model, const SegmentOptions& options) {
+  ImageProcessor processor = model.image_processor();
+  processor.resize = options.resize;
+  if (options.min_pixels) processor.min_pixels = *options.min_pixels;
+  if (options.max_pixels) processor.max_pixels = *options.max_pixels;
+  return processor;
+}
+
+/// Keeps the model by reference. The KV cache holds all rounds: a second question about an image
+/// costs neither the vision tower nor the first question again.
+template <Backend B>
+class Conversation {
+ public:
+  explicit Conversation(Model<B>& model)
+      : model_(model), dialogue_(model.engine(), model.stamp()) {}
+
+  /// The image that the next question is about; masks are made for the last one shown.
+  void show(const Image& image, const SegmentOptions& options = {}) {
+    Stopwatch watch;
+    tell(options, Stage::image, 0, 1);
+    patches_ = patches(image, processor_for(model_, options));
+    frame_ = {};
+    frame_.width = image.width;
+    frame_.height = image.height;
+    frame_.orientation = image.orientation;
+    frame_.resized_width = patches_->resized_width;
+    frame_.resized_height = patches_->resized_height;
+    frame_.grid = patches_->grid;
+    frame_.timings.image = watch.lap();
+    tell(options, Stage::image, 1, 1);
+  }
+
+  /// One round: phase 1 gives the words, phase 2 a mask for every `<|seg|>` of this round. Throws
+  /// Error{input} for a prompt that is empty, too long or not UTF-8, before anything is computed.
+  [[nodiscard]] Answer ask(std::string_view prompt, const SegmentOptions& options = {}) {
+    if (prompt.empty()) fail(Fault::input, "prompt empty: expected a question, found no text");
+    Stopwatch watch;
+    Answer answer = frame_;
+    frame_.timings = {};
+    std::vector<text::Turn> turns = turns_with(prompt, options);
+    const auto ids = text::apply_chat_template(model_.tokenizer(), model_.control(), turns,
+                                               text::GenerationPrompt::open);
+    check_length(ids.size());
+    std::vector<text::TokenId> forced;
+    if (options.response) {
+      forced = model_.tokenizer().encode(*options.response, text::SpecialTokens::as_control,
+                                         "response");
+      forced.push_back(model_.control().im_end);
+      check_length(ids.size() + forced.size());
+    }
+    const std::size_t begin = dialogue_.tokens().size();
+    see(answer, options, watch);
+
+    std::vector<text::TokenId> fresh(ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.end());
+    tell(options, Stage::prefill, 0, static_cast<Index>(fresh.size() + forced.size()));
+    fresh.insert(fresh.end(), forced.begin(), forced.end());
+    auto scores = dialogue_.read(fresh, static_cast<Index>(fresh.size()) - 1, watch_);
+    answer.timings.prefill = watch.lap();
+    tell(options, Stage::prefill, static_cast<Index>(fresh.size()),
+         static_cast<Index>(fresh.size()));
+
+    answer.input_ids = ids;
+    answer.output_ids = options.response ? forced : generate(std::move(scores), options);
+    answer.timings.decode = watch.lap();
+    if (!options.response && answer.timings.decode > 0) {
+      answer.timings.tokens_per_second =
+          static_cast<double>(answer.output_ids.size()) / answer.timings.decode;
+    }
+    answer.text = words_of(answer.output_ids);
+    segment(answer, begin, options, watch);
+
+    turns.push_back({text::Role::assistant, {text::IdsPart{answer.output_ids}}});
+    turns_ = std::move(turns);
+    patches_.reset();
+    note(answer, options);
+    const Timings& t = answer.timings;
+    answer.timings.total = t.image + t.vision + t.prefill + t.decode + t.mask;
+    return answer;
+  }
+
+  /// The cells of one round's masks again, in one batched pass: for tests and for speed.
+  [[nodiscard]] Dialogue<B>& dialogue() { return dialogue_; }
+
+ private:
+  using Number = typename B::Number;
+
+  static void tell(const SegmentOptions& options, Stage stage, Index done, Index total) {
+    if (options.progress) options.progress({stage, done, total});
+  }
+
+  [[nodiscard]] std::vector<text::Turn> turns_with(std::string_view prompt,
+                                                   const SegmentOptions& options) const {
+    std::vector<text::Turn> turns = turns_;
+    if (turns.empty() && options.system) {
+      turns.push_back({text::Role::system, {text::TextPart{*options.system}}});
+    }
+    text::Turn turn{text::Role::user, {}};
+    if (patches_) {
+      const Index merge = model_.config().vision.spatial_merge_size;
+      turn.parts.emplace_back(text::ImagePart{frame_.grid.patches() / (merge * merge)});
+    }
+    turn.parts.emplace_back(text::TextPart{std::string(prompt), options.special_tokens});
+    turns.push_back(std::move(turn));
+    return turns;
+  }
+
+  void check_length(std::size_t tokens) const {
+    const Index limit = model_.config().text.max_position_embeddings;
+    if (static_cast<Index>(tokens) > limit) {
+      fail(Fault::input, "prompt gives " + std::to_string(tokens) + " tokens, limit " +
+                             std::to_string(limit));
+    }
+  }
+
+  /// The vision tower, when an image has been shown since the last question.
+  void see(Answer& answer, const SegmentOptions& options, Stopwatch& watch) {
+    if (!patches_) return;
+    watch.lap();
+    tell(options, Stage::vision, 0, 1);
+    dialogue_.look(patches_->values, std::span(&frame_.grid, 1), watch_);
+    answer.timings.vision = watch.lap();
+    tell(options, Stage::vision, 1, 1);
+  }
+
+  [[nodiscard]] std::vector<text::TokenId> generate(std::vector<Number> scores,
+                                                    const SegmentOptions& options) {
+    text::Sampler sampler(options.sampling ? *options.sampling : model_.sampling());
+    Index said = 0;
+    std::vector<float> logits;
+    return dialogue_.generate(
+        std::move(scores), model_.control().im_end, options.max_new_tokens,
+        [&](std::span<const Number> row, std::span<const text::TokenId> history) {
+          logits.assign(row.begin(), row.end());
+          return sampler.next(logits, history);
+        },
+        [&](text::TokenId) { tell(options, Stage::decode, ++said, 0); }, watch_);
+  }
+
+  /// The answer as text: special tokens kept, but for the `<|im_end|>` that ends it.
+  [[nodiscard]] std::string words_of(std::span<const text::TokenId> ids) const {
+    if (!ids.empty() && ids.back() == model_.control().im_end) ids = ids.first(ids.size() - 1);
+    return model_.tokenizer().decode(ids, text::Decoding::keep_special);
+  }
+
+  /// Phase 2 for every `<|seg|>` from token `begin` of the dialogue on.
+  void segment(Answer& answer, std::size_t begin, const SegmentOptions& options,
+               Stopwatch& watch) {
+    const auto seg = static_cast<text::TokenId>(model_.config().tokens.seg);
+    std::vector<Index> found;
+    const auto tokens = dialogue_.tokens();
+    for (std::size_t at = begin; at < tokens.size(); ++at) {
+      if (tokens[at] == seg) found.push_back(static_cast<Index>(at));
+    }
+    if (!dialogue_.image() && !found.empty()) {
+      answer.notes.push_back("the answer asks for a mask, but no image has been shown");
+      return;
+    }
+    if (static_cast<Index>(found.size()) > options.max_masks) {
+      answer.notes.push_back("the answer asks for " + std::to_string(found.size()) +
+                             " masks; the first " + std::to_string(options.max_masks) +
+                             " were made");
+      found.resize(static_cast<std::size_t>(options.max_masks));
+    }
+    const auto labels = text::mask_labels(model_.tokenizer(), answer.output_ids, seg);
+    const auto first_answer = static_cast<Index>(answer.input_ids.size());
+    std::size_t label = 0;
+    for (const Index token : found) {
+      tell(options, Stage::mask, static_cast<Index>(answer.masks.size()),
+           static_cast<Index>(found.size()));
+      auto logits = dialogue_.segment(token, options.mask_positions, watch_.within("mask"));
+      Mask mask = picture_of(logits, answer, options);
+      mask.index = static_cast<Index>(answer.masks.size());
+      if (token >= first_answer && label < labels.size()) mask.label = labels[label++];
+      answer.masks.push_back(std::move(mask));
+    }
+    answer.timings.mask = watch.lap();
+    tell(options, Stage::mask, static_cast<Index>(found.size()),
+         static_cast<Index>(found.size()));
+  }
+
+  [[nodiscard]] static Mask picture_of(const MaskLogits<Number>& cells, const Answer& answer,
+                                       const SegmentOptions& options) {
+    Mask mask;
+    mask.token_index = cells.token;
+    mask.rows = cells.rows;
+    mask.columns = cells.columns;
+    mask.logits.assign(cells.values.begin(), cells.values.end());
+    UpsampledMask picture =
+        upsample(mask.logits, cells.rows, cells.columns, answer.width, answer.height,
+                 options.upsample, static_cast<float>(options.threshold));
+    mask.picture = std::move(picture.mask);
+    mask.score = picture.score;
+    mask.area = picture.area;
+    mask.bbox = bounding_box(mask.picture);
+    return mask;
+  }
+
+  void note(Answer& answer, const SegmentOptions& options) const {
+    if (answer.masks.empty() && answer.notes.empty()) {
+      answer.notes.push_back("no mask requested by the answer \"" + answer.text + "\"");
+    }
+    const bool ended =
+        !answer.output_ids.empty() && answer.output_ids.back() == model_.control().im_end;
+    if (!ended) {
+      answer.notes.push_back("the answer was cut at " + std::to_string(options.max_new_tokens) +
+                             " tokens (--max-new-tokens)");
+    }
+  }
+
+  Model<B>& model_;
+  Dialogue<B> dialogue_;
+  Recorder<Number> watch_;  ///< keeps nothing; stops at the first activation that is not finite
+  std::vector<text::Turn> turns_;
+  std::optional<PixelPatches> patches_;  ///< shown, not yet asked about
+  Answer frame_;                    ///< what an answer says about the image
+};
+
+/// One image, one question. `image` as from read_image.
+template <Backend B>
+[[nodiscard]] Answer segment(Model<B>& model, const Image& image, std::string_view prompt,
+                             const SegmentOptions& options = {}) {
+  Conversation<B> conversation(model);
+  conversation.show(image, options);
+  return conversation.ask(prompt, options);
+}
+
+}  // namespace stamp

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run that PyTorch made and export_activations.py wrote: its inputs, and what it must give.
+#pragma once
+
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <stamp/checkpoint/safetensors.hpp>
+#include <stamp/session/parity.hpp>
+#include <stamp/session/replay.hpp>
+#include <stamp/tensor/widen_stored.hpp>
+#include <string>
+#include <vector>
+
+namespace stamp {
+
+/// Inputs, and the expected activations in the order of the computation.
+struct ExportedRun {
+  ReplayInput input;
+  std::vector<std::pair<std::string, Recorded<double>>> expected;
+};
+
+namespace detail {
+
+[[nodiscard]] inline std::vector<std::int64_t> integers_of(const StoredTensor& tensor,
+                                                           const std::string& where) {
+  if (tensor.type != ElementType::int64) {
+    fail(Fault::input, where + ": expected I64, found " + std::string(name_of(tensor.type)));
+  }
+  std::vector<std::int64_t> values(static_cast<std::size_t>(tensor.size()));
+  std::memcpy(values.data(), tensor.data, values.size() * sizeof(std::int64_t));
+  return values;
+}
+
+/// Where an activation stands in the computation, so that the first one that differs is the cause.
+[[nodiscard]] inline std::pair<int, Index> computed_at(std::string_view name) {
+  Index number = 0;
+  Index scale = 1;
+  std::string_view digits = name;
+  while (!digits.empty() && digits.back() >= '0' && digits.back() <= '9') {
+    number += scale * (digits.back() - '0');
+    scale *= 10;
+    digits.remove_suffix(1);
+  }
+  if (name == "position_ids") return {0, 0};
+  if (name == "vision.patch_embed") return {1, 0};
+  if (name.starts_with("vision.blocks.")) return {2, number};
+  if (name == "vision.merger") return {3, 0};
+  if (name == "language.embeddings") return {4, 0};
+  if (name.starts_with("language.layers.")) return {5, number};
+  if (name == "language.norm") return {6, 0};
+  if (name == "language.logits") return {7, 0};
+  const auto mask = name.starts_with("mask.") ? std::atoi(std::string(name.substr(5)).c_str()) : 99;
+  const int first = 10 + 10 * mask;
+  if (name.ends_with(".position_ids")) return {first, 0};
+  if (name.ends_with(".embeddings")) return {first + 1, 0};
+  if (name.find(".layers.") != std::string_view::npos) return {first + 2, number};
+  if (name.ends_with(".norm")) return {first + 3, 0};
+  return {first + 4, 0};
+}
+
+}  // namespace detail
+
+/// Reads an activations file. Throws Error{input} that names the tensor or metadata at fault.
+[[nodiscard]] inline ExportedRun read_exported_run(const std::filesystem::path& path) {
+  const checkpoint::Safetensors file{path};
+  const std::string where = path.string() + ": ";
+  const auto tensor = [&](const char* name) {
+    const auto found = file.find(name);
+    if (!found) fail(Fault::input, where + "no tensor " + name + ": expected an exported run");
+    return *found;
+  };
+  const auto metadata = [&](const std::string& key) {
+    const auto found = file.metadata().find(key);
+    if (found == file.metadata().end()) {
+      fail(Fault::input, where + "no metadata " + key + ": expected an exported run");
+    }
+    return found->second;
+  };
+
+  ExportedRun run;
+  for (const auto id : detail::integers_of(tensor("input_ids"), where + "input_ids")) {
+    if (id < 0 || id > std::numeric_limits<std::int32_t>::max()) {
+      fail(Fault::input, where + "input_ids: expected token ids, found " + std::to_string(id));
+    }
+    run.input.ids.push_back(static_cast<std::int32_t>(id));
+  }
+  run.input.prompt_length = std::atoll(metadata("prompt_length").c_str());
+  run.input.mask_positions =
+      metadata("mask_positions") == "grid" ? MaskPositions::grid : MaskPositions::text;
+  if (file.find("pixel_values")) {
+    const auto pixels = tensor("pixel_values");
+    run.input.pixel_values.resize(static_cast<std::size_t>(pixels.size()));
+    widen_stored(pixels, 0, pixels.size(), run.input.pixel_values.data());
+    const auto grid = detail::integers_of(tensor("image_grid_thw"), where + "image_grid_thw");
+    for (std::size_t at = 0; at + 2 < grid.size(); at += 3) {
+      run.input.grids.push_back({grid[at], grid[at + 1], grid[at + 2]});
+    }
+  }
+  for (const checkpoint::TensorEntry& entry : file.entries()) {
+    if (entry.name == "input_ids" || entry.name == "image_grid_thw" ||
+        entry.name == "pixel_values") {
+      continue;
+    }
+    const StoredTensor stored = file.view(entry);
+    Recorded<double> expected{{stored.shape().begin(), stored.shape().end()}, {}};
+    if (stored.type == ElementType::int64) {
+      for (const auto value : detail::integers_of(stored, where + entry.name)) {
+        expected.values.push_back(static_cast<double>(value));
+      }
+    } else {
+      expected.values.resize(static_cast<std::size_t>(stored.size()));
+      widen_stored(stored, 0, stored.size(), expected.values.data());
+    }
+    run.expected.emplace_back(entry.name, std::move(expected));
+  }
+  std::stable_sort(run.expected.begin(), run.expected.end(), [](const auto& a, const auto& b) {
+    return detail::computed_at(a.first) < detail::computed_at(b.first);
+  });
+  return run;
+}
+
+/// One row for every expected activation, in the order of the computation.
+template <std::floating_point Number>
+[[nodiscard]] std::vector<ParityRow> compare_run(const ExportedRun& run,
+                                                 const Recording<Number>& recording,
+                                                 const qwen2_vl::Config& config,
+                                                 Tolerance tolerance) {
+  std::vector<ParityRow> rows;
+  for (const auto& [name, expected] : run.expected) {
+    const auto found = recording.find(name);
+    rows.push_back(
+        compare(name, expected, found == recording.end() ? nullptr : &found->second, tolerance,
+                steps_before(name, config.vision.depth, config.text.num_hidden_layers)));
+  }
+  return rows;
+}
+
+}  // namespace stamp

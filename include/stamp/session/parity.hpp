@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Is it PyTorch's number? One row a named activation, and the one tolerance of the project.
+#pragma once
+
+#include <cmath>
+#include <optional>
+#include <span>
+#include <stamp/observe/recorder.hpp>
+#include <stamp/tensor/stored.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stamp {
+
+/// |found - expected| ≤ steps · (absolute + relative · |expected|).
+struct Tolerance {
+  double relative = 0;
+  double absolute = 0;
+};
+
+/// The defaults of torch.testing.assert_close for the type that the run computes in.
+[[nodiscard]] constexpr Tolerance tolerance_of(ElementType type) {
+  switch (type) {
+    case ElementType::float64:
+      return {1e-7, 1e-7};
+    case ElementType::float16:
+      return {1e-3, 1e-5};
+    case ElementType::bfloat16:
+      return {1.6e-2, 1e-5};
+    default:
+      return {1.3e-6, 1e-5};
+  }
+}
+
+/// How an activation compares with PyTorch's.
+struct ParityRow {
+  std::string name;
+  std::vector<Index> shape{};        ///< PyTorch's
+  std::vector<Index> found_shape{};  ///< ours; empty where we have no such activation
+  double largest_difference = 0;   ///< max |found - expected|
+  double largest_relative = 0;     ///< the same over max |expected|
+  double cosine = 1;
+  double used = 0;                 ///< largest share of the tolerance that an element uses
+  std::vector<Index> worst{};      ///< where that element is
+  bool ok = false;
+};
+
+/// How many layers' rounding an activation has been through: what the tolerance is scaled by.
+/// Each vision block, merger, decoder layer, norm and product counts one.
+[[nodiscard]] inline double steps_before(std::string_view name, Index vision_layers,
+                                         Index language_layers) {
+  const auto number_after = [&](std::string_view prefix) -> std::optional<Index> {
+    const auto at = name.find(prefix);
+    if (at == std::string_view::npos) return std::nullopt;
+    Index number = 0;
+    for (std::size_t digit = at + prefix.size(); digit < name.size(); ++digit) {
+      if (name[digit] < '0' || name[digit] > '9') break;
+      number = 10 * number + (name[digit] - '0');
+    }
+    return number;
+  };
+  const auto features = static_cast<double>(vision_layers + 2);
+  const auto text = static_cast<double>(language_layers + 2);
+  double steps = 1;
+  if (name.starts_with("mask.")) steps += text;  // reads the cache that the text pass wrote
+  if (name.starts_with("language.") || name.starts_with("mask.")) steps += features;
+  if (name == "vision.merger") return features;
+  if (const auto block = number_after("vision.blocks.")) {
+    return steps + static_cast<double>(*block + 1);
+  }
+  if (const auto layer = number_after(".layers.")) return steps + static_cast<double>(*layer + 1);
+  if (name.ends_with(".norm")) return steps + static_cast<double>(language_layers + 1);
+  if (name.ends_with(".logits")) return steps + text;
+  return steps;
+}
+
+/// Compares one activation; `steps` scales the tolerance.
+template <std::floating_point Number>
+[[nodiscard]] ParityRow compare(std::string name, const Recorded<double>& expected,
+                                const Recorded<Number>* found, Tolerance tolerance, double steps) {
+  ParityRow row{.name = std::move(name), .shape = expected.shape};
+  if (found == nullptr) return row;
+  row.found_shape = found->shape;
+  if (found->shape != expected.shape) return row;
+  double dot = 0;
+  double ours = 0;
+  double theirs = 0;
+  double largest = 0;
+  std::size_t worst = 0;
+  bool finite = true;
+  for (std::size_t at = 0; at < expected.values.size(); ++at) {
+    const double a = expected.values[at];
+    const auto b = static_cast<double>(found->values[at]);
+    finite = finite && std::isfinite(a) && std::isfinite(b);
+    const double difference = std::abs(a - b);
+    const double allowed = steps * (tolerance.absolute + tolerance.relative * std::abs(a));
+    if (difference / allowed > row.used) {
+      row.used = difference / allowed;
+      worst = at;
+    }
+    row.largest_difference = std::max(row.largest_difference, difference);
+    largest = std::max(largest, std::abs(a));
+    dot += a * b;
+    theirs += a * a;
+    ours += b * b;
+  }
+  row.largest_relative = largest > 0 ? row.largest_difference / largest : row.largest_difference;
+  row.cosine = theirs > 0 && ours > 0 ? dot / std::sqrt(theirs * ours) : 1;
+  row.worst.resize(expected.shape.size());
+  for (std::size_t axis = expected.shape.size(); axis-- > 0;) {
+    const auto extent = static_cast<std::size_t>(expected.shape[axis]);
+    row.worst[axis] = extent == 0 ? 0 : static_cast<Index>(worst % extent);
+    worst = extent == 0 ? 0 : worst / extent;
+  }
+  row.ok = finite && row.used <= 1;
+  return row;
+}
+
+}  // namespace stamp

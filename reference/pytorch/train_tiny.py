@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage 2: vision, language and mask head together, from the warm vision tower.
+
+Per image: one prefix, 10 question branches, 1 or 2 mask passes. Cheap training aids that are not exported:
+per-cell labels on the features, and pointers from the <|seg|> token and from the end of the prompt to the
+cells they mean, so that every question teaches where, not only the one that pays for a mask pass.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")      # parallel over images, see Team
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+
+import dense_labels
+import tiny_stamp
+import warm_vision
+from muon import Optimizer
+
+SYSTEM = ("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+          "<|im_start|>user\n<|vision_start|>")
+
+
+def is_matrix(name):
+    return warm_vision.is_matrix(name) or (name.startswith("model.layers") and name.endswith("proj.weight"))
+
+
+def overlap_loss(logits, target):
+    """0.3 BCE + 0.7 Dice per row, rows = first dimension."""
+    p = torch.sigmoid(logits)
+    bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(-1)
+    dice = 1 - (2 * (p * target).sum(-1) + 1) / (p.sum(-1) + target.sum(-1) + 1)
+    return .3 * bce + .7 * dice
+
+
+def share_of_cells(cover, gh, gw):
+    b, k = cover.shape[:2]
+    return cover.float().view(b, k, gh, 4, gw, 4).mean((3, 5)).view(b, k, gh * gw) / 255
+
+
+def losses(w, shard, head_ids, mask_id, passes):
+    gh, gw = (int(x) for x in shard["grid"])
+    b, n = len(shard["count"]), gh * gw
+    ids, span, seg_at, seg_of = (shard[k] for k in ("ids", "span", "seg_at", "seg_of"))
+    q, t = ids.shape[1:]
+    features = tiny_stamp.vision(w, tiny_stamp.patches(shard["image"]), gh, gw)
+    dense_total, _, right = dense_labels.loss(w, features, dense_labels.cells(shard))
+    # which <|seg|> of the first branches gets a mask pass
+    amount = (seg_at[:, :passes] >= 0).sum(-1)
+    pick = (torch.rand(b, passes) * amount).long().clamp(min=0).unsqueeze(-1)
+    at = seg_at[:, :passes].gather(-1, pick).squeeze(-1)
+    thing = seg_of[:, :passes].gather(-1, pick).squeeze(-1)
+    valid = at >= 0
+    cells, branches, masks = tiny_stamp.language(
+        w, features, head_ids, ids, at.clamp(min=0), mask_id, gh, gw, passes)
+
+    # text: the answer's tokens, each predicted by the row before it
+    row = torch.arange(t - 1)
+    wanted = (row >= span[..., :1] - 1) & (row < span[..., 1:] - 1)
+    logits = branches[:, :, :-1][wanted] @ w["model.embed_tokens.weight"].t()
+    target = ids[:, :, 1:][wanted]
+    each = F.cross_entropy(logits.float(), target, reduction="none")
+    first = (row == span[..., :1] - 1).expand(wanted.shape)[wanted].float()
+    weight = 1 + 2 * first                      # the first token decides mask, nothing, yes, no, count
+    text = (each * weight).sum() / weight.sum()
+
+    # masks
+    keep = valid.flatten()
+    y = tiny_stamp.classify(w, masks).view(b * passes, 1, gh, gw)[keep]
+    y = F.interpolate(y, scale_factor=4, mode="bilinear", align_corners=False).flatten(1)
+    truth = shard["cover"].gather(1, thing.clamp(min=0)[..., None, None].expand(
+        -1, -1, 4 * gh, 4 * gw)).view(b * passes, -1)[keep].float() / 255
+    mask = overlap_loss(y, truth).mean()
+
+    # pointers
+    share = share_of_cells(shard["cover"], gh, gw)
+    key = F.linear(cells, w["point.cell.weight"], w["point.cell.bias"])
+    bi, qi, si = torch.nonzero(seg_at >= 0, as_tuple=True)
+    h = branches[bi, qi, seg_at[bi, qi, si]]
+    z = F.linear(h, w["point.seg.weight"], w["point.seg.bias"])
+    point_seg = ((z.unsqueeze(1) @ key[bi].transpose(1, 2)).squeeze(1) / 4).float() + w["point.bias"][0]
+    point = overlap_loss(point_seg, share[bi, seg_of[bi, qi, si]]).mean()
+    things = shard["things"][bi, seg_of[bi, qi, si]]
+    what = F.linear(h, w["point.what.weight"], w["point.what.bias"]).float()
+    size = torch.tensor([gw * 16., gh * 16.])
+    place = torch.cat([things[:, 2:4] / size * 2 - 1, (things[:, 4:] / 32).log() * 2], 1)
+    told = (.5 * F.cross_entropy(what[:, :12], things[:, 1].long())
+            + .5 * F.cross_entropy(what[:, 12:32], things[:, 0].long())
+            + (what[:, 32:] - place).abs().mean())
+    real = span[..., 1] > 0
+    bi, qi = torch.nonzero(real, as_tuple=True)
+    h = branches[bi, qi, span[bi, qi, 0] - 1]
+    z = F.linear(h, w["point.all.weight"], w["point.all.bias"])
+    point_all = ((z.unsqueeze(1) @ key[bi].transpose(1, 2)).squeeze(1) / 4).float() + w["point.bias"][1]
+    union = (shard["meant"][bi, qi].float().unsqueeze(1) @ share[bi]).squeeze(1).clamp(max=1)
+    point_union = overlap_loss(point_all, union).mean()
+
+    total = text + mask + point + .5 * point_union + .5 * told + dense_total
+    with torch.no_grad():
+        on, is_ = y > 0, truth > .5
+        iou = ((on & is_).sum(-1) / (on | is_).sum(-1).clamp(min=1)).mean()
+        p_on, p_is = point_seg > 0, share[tuple(torch.nonzero(seg_at >= 0, as_tuple=True)[:1])][
+            torch.arange(len(point_seg)), seg_of[seg_at >= 0]] > .5
+        p_iou = ((p_on & p_is).sum(-1) / (p_on | p_is).sum(-1).clamp(min=1)).mean()
+        fine = (logits.argmax(-1) == target).float()
+        miss = torch.zeros(wanted.shape).masked_scatter(wanted, 1 - fine).sum(-1)
+        exact = (miss[real] == 0).float().mean()
+        start = (fine * first).sum() / first.sum()
+    stats = {"text": text, "mask": mask, "point": point, "union": point_union, "told": told, "dense": dense_total,
+             "iou": iou, "point_iou": p_iou, "exact": exact, "start": start, **right}
+    return total, {k: float(v.detach()) for k, v in stats.items()}
+
+
+class Team:
+    """One thread per part of the batch. They meet once a step, so a busy machine costs little.
+
+    The second and later threads rest while other people's work (normal priority) fills the cores.
+    """
+
+    def __init__(self, most):
+        self.most, self.before = most, None
+
+    def size_now(self):
+        if self.most == 1 or not os.path.exists("/proc/stat"):
+            return self.most
+        user, _, system, idle, wait = map(int, open("/proc/stat").readline().split()[1:6])
+        now, last = (user + system, os.cpu_count() * time.monotonic() * 100), self.before
+        self.before = now
+        if last is None or now[1] - last[1] < 20:
+            return 1
+        return self.most if (now[0] - last[0]) / (now[1] - last[1]) < .4 else 1
+
+    def gradients(self, leaf, shard, *rest):
+        names, b = list(leaf), len(shard["count"])
+        size = self.size = self.size_now()
+        done = [None] * size
+
+        def work(i):
+            part = {k: v if k == "grid" else v[i * b // size:(i + 1) * b // size]
+                    for k, v in shard.items()}
+            total, stats = losses(leaf, part, *rest)
+            grads = torch.autograd.grad(total, [leaf[n] for n in names], allow_unused=True)
+            done[i] = grads, stats
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(1, size)]
+        for th in threads:
+            th.start()
+        work(0)
+        for th in threads:
+            th.join()
+        grads = {n: sum(d[0][k].float() for d in done) / size for k, n in enumerate(names)
+                 if done[0][0][k] is not None}
+        return grads, {k: sum(d[1][k] for d in done) / size for k in done[0][1]}
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--state", type=Path, default=Path("build/tiny"))
+    p.add_argument("--resume", action="store_true", help="go on from the last snapshot")
+    p.add_argument("--seconds", type=float, default=5000, help="of training; the schedule ends there")
+    p.add_argument("--decay", type=float, default=.35, help="last share of the time, falling to zero")
+    p.add_argument("--batch", type=int, default=8)
+    p.add_argument("--passes", type=int, default=1, help="mask passes an image, at most 2")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--full", type=float, default=.05, help="share of shards at 400 cells")
+    p.add_argument("--easy", action="store_true", help="more plain descriptions")
+    p.add_argument("--vision-rate", type=float, default=.15)
+    p.add_argument("--seed", type=int, default=1)
+    a = p.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(a.seed)
+    tokenizer = Tokenizer.from_file(str(a.state / "tokenizer.json"))
+    head_ids = torch.tensor(tokenizer.encode(SYSTEM).ids)
+    mask_id = tokenizer.token_to_id("<|mask|>")
+    weights = tiny_stamp.initial(tokenizer.get_vocab_size(), a.seed)
+    optimizer = Optimizer(weights, is_matrix, lambda n: 3 if "qkv" in n else 1)
+    ema = {n: t.clone() for n, t in weights.items()}
+    file = a.state / "state.pt"
+    step, spent, images = 0, 0.0, 0
+    if a.resume and file.exists():
+        s = torch.load(file)
+        for n in weights:
+            weights[n].copy_(s["weights"][n])
+            ema[n].copy_(s["ema"][n])
+        optimizer.load(s["optimizer"])
+        step, spent, images = s["step"], s["spent"], s["images"]
+    else:
+        for n, t in torch.load(a.state / "warm.pt")["weights"].items():
+            weights[n].copy_(t)
+            ema[n].copy_(t)
+    pool = subprocess.Popen([sys.executable, str(Path(__file__).with_name("draw_pool.py")), "--state",
+                             str(a.state), "--seed", str(2000 + a.seed), "--full", str(a.full),
+                             "--questions", *(["--easy"] if a.easy else []), "--ahead", "8", "--parent", str(os.getpid())])
+    team = Team(a.threads)
+    log = open(a.state / "log.csv", "a")
+    mean, shard, at = None, None, 0
+
+    def factor(name):
+        return a.vision_rate if name.startswith("visual") else 3.0 if "embed_tokens" in name else 1.0
+
+    while spent < a.seconds:
+        if shard is None or at + a.batch > len(shard["count"]):
+            shard, at = warm_vision.next_shard(a.state / "pool"), 0
+        start = time.time()
+        batch = {k: v if k == "grid" else v[at:at + a.batch] for k, v in shard.items()}
+        at += a.batch
+        leaf = {n: t.bfloat16().requires_grad_() for n, t in weights.items()}
+        grads, stats = team.gradients(leaf, batch, head_ids, mask_id, a.passes)
+        norm = float(torch.sqrt(sum(g.square().sum() for g in grads.values())))
+        for g in grads.values():
+            g.mul_(min(1.0, 1 / norm))
+        left = (a.seconds - spent) / (a.decay * a.seconds)
+        scale = min(1, (step + 1) / 40) * min(1.0, max(.01, left))
+        optimizer.step(grads, scale, factor)
+        keep = min(.998, (1 + step) / (10 + step))
+        for n in ema:
+            ema[n].lerp_(weights[n], 1 - keep)
+        step += 1
+        images += a.batch
+        spent += time.time() - start
+        mean = stats if mean is None else {k: .97 * mean[k] + .03 * stats[k] for k in stats}
+        if step % 10 == 0:
+            if log.tell() == 0:
+                log.write("step,seconds,images,threads,rate," + ",".join(mean) + "\n")
+            log.write(f"{step},{spent:.0f},{images},{team.size},{scale:.3f},"
+                      + ",".join(f"{v:.4f}" for v in mean.values()) + "\n")
+            log.flush()
+        if step % 100 == 0 or spent >= a.seconds:
+            part = Path(str(file) + ".part")
+            torch.save({"weights": weights, "ema": ema, "optimizer": optimizer.state(), "step": step,
+                        "spent": spent, "images": images}, part)
+            part.replace(file)
+    pool.terminate()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// requirement::HasMatmul on every engine.
+#include "engines.hpp"
+
+namespace stamp::test {
+namespace {
+
+template <class B>
+class Matmul : public Operation<B> {};
+TYPED_TEST_SUITE(Matmul, Engines, EngineName);
+
+/// y[r, o] = Σ_i x[r, i]·w[o, i] + bias[o], in double.
+std::vector<double> plain_matmul(const std::vector<double>& x, const std::vector<double>& w,
+                                 const std::vector<double>& bias, Index rows, Index in, Index out) {
+  std::vector<double> y;
+  for (Index row = 0; row < rows; ++row) {
+    for (Index o = 0; o < out; ++o) {
+      double sum = bias.empty() ? 0 : bias[static_cast<std::size_t>(o)];
+      for (Index i = 0; i < in; ++i) {
+        sum += x[static_cast<std::size_t>(row * in + i)] * w[static_cast<std::size_t>(o * in + i)];
+      }
+      y.push_back(sum);
+    }
+  }
+  return y;
+}
+
+struct Shape {
+  Index rows, in, out, margin;
+};
+constexpr Shape shapes[] = {{1, 1, 1, 0},     {1, 64, 31, 0},   {31, 1, 7, 2},   {7, 13, 1, 1},
+                            {17, 53, 129, 5}, {5, 128, 128, 0}, {3, 97, 257, 3}, {0, 8, 8, 0}};
+
+TYPED_TEST(Matmul, EqualsThePlainLoopOverOddShapesWithAndWithoutBias) {
+  using T = typename TypeParam::Element;
+  for (const auto& [rows, in, out, margin] : shapes) {
+    const auto frame = this->backend.frame();
+    const StoredWeight weight(ElementType::float32, {out, in}, 1);
+    const StoredWeight bias(ElementType::float32, {out}, 2);
+    const auto w = this->backend.matrix(weight.stored(), Ffn{out}, Hidden{in});
+    const auto b = this->backend.vector(bias.stored(), Ffn{out});
+    const Operand<TypeParam, Tokens, Hidden> x(this->backend, Tokens{rows}, Hidden{in}, 3, margin);
+    const Operand<TypeParam, Tokens, Ffn> y(this->backend, Tokens{rows}, Ffn{out}, 4, margin);
+    const std::string what =
+        std::to_string(rows) + " x " + std::to_string(in) + " to " + std::to_string(out);
+    matmul(this->backend, y.view(), x.input(), w);
+    expect_close<T>(plain_matmul(x.values(), weight.values(), {}, rows, in, out), y.found(), what);
+    matmul(this->backend, y.view(), x.input(), w, b);
+    expect_close<T>(plain_matmul(x.values(), weight.values(), bias.rounded_to<T>(), rows, in, out),
+                    y.found(), what + " with bias");
+    EXPECT_EQ(x.values(), x.found()) << "the input was written to";
+  }
+}
+
+TYPED_TEST(Matmul, TakesWeightsOfEveryStoredTypeAtAnyAlignment) {
+  using T = typename TypeParam::Element;
+  for (const ElementType type :
+       {ElementType::float32, ElementType::float64, ElementType::bfloat16, ElementType::float16}) {
+    for (const Index offset : {0, 1, 2}) {
+      const auto frame = this->backend.frame();
+      const StoredWeight weight(type, {19, 11}, 5, offset);
+      const auto w = this->backend.matrix(weight.stored(), Ffn{19}, Hidden{11});
+      const Operand<TypeParam, Tokens, Hidden> x(this->backend, Tokens{3}, Hidden{11}, 6);
+      const Operand<TypeParam, Tokens, Ffn> y(this->backend, Tokens{3}, Ffn{19}, 7);
+      matmul(this->backend, y.view(), x.input(), w);
+      expect_close<T>(plain_matmul(x.values(), weight.values(), {}, 3, 11, 19), y.found(),
+                      std::string(name_of(type)) + " at offset " + std::to_string(offset));
+    }
+  }
+}
+
+TYPED_TEST(Matmul, NamesTheAxisThatDoesNotFit) {
+  auto& engine = this->backend;
+  const StoredWeight weight(ElementType::float32, {5, 4}, 1);
+  const StoredWeight bias(ElementType::float32, {6}, 1);
+  const auto w = engine.matrix(weight.stored(), Ffn{5}, Hidden{4});
+  const auto wrong_bias = engine.vector(bias.stored(), Ffn{6});
+  const Operand<TypeParam, Tokens, Hidden> x(engine, Tokens{2}, Hidden{4}, 1);
+  const Operand<TypeParam, Tokens, Hidden> wide(engine, Tokens{2}, Hidden{7}, 1);
+  const Operand<TypeParam, Tokens, Ffn> y(engine, Tokens{2}, Ffn{5}, 1);
+  const Operand<TypeParam, Tokens, Ffn> long_y(engine, Tokens{3}, Ffn{5}, 1);
+  const Operand<TypeParam, Tokens, Ffn> wide_y(engine, Tokens{2}, Ffn{9}, 1);
+  EXPECT_EQ(usage_error([&] { matmul(engine, y.view(), wide.input(), w); }),
+            "matmul: expected Hidden 4, found Hidden 7");
+  EXPECT_EQ(usage_error([&] { matmul(engine, long_y.view(), x.input(), w); }),
+            "matmul: expected Tokens 3, found Tokens 2");
+  EXPECT_EQ(usage_error([&] { matmul(engine, wide_y.view(), x.input(), w); }),
+            "matmul: expected Ffn 5, found Ffn 9");
+  EXPECT_EQ(usage_error([&] { matmul(engine, y.view(), x.input(), w, wrong_bias); }),
+            "matmul bias: expected Ffn 5, found Ffn 6");
+}
+
+}  // namespace
+}  // namespace stamp::test

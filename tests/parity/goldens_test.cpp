@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every named activation of every golden run, against PyTorch's, on every backend.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <stamp/reference.hpp>
+#include <stamp/session/exported_run.hpp>
+
+namespace {
+
+const std::filesystem::path goldens = std::filesystem::path(STAMP_SOURCE_DIR) / "tests/goldens";
+
+/// The committed activations, or those that PyTorch has just written (STAMP_FRESH_ACTIVATIONS).
+std::filesystem::path activations_of(const std::string& file) {
+  const char* fresh = std::getenv("STAMP_FRESH_ACTIVATIONS");
+  return fresh == nullptr ? goldens / file
+                          : std::filesystem::path(fresh) / std::filesystem::path(file).filename();
+}
+
+struct Case {
+  std::string name;
+  std::filesystem::path model;
+  std::filesystem::path activations;
+  bool in_double = false;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> list;
+  const auto json = stamp::checkpoint::read_json(goldens / "cases.json");
+  for (const auto& entry : json["cases"]) {
+    const std::string name = entry["name"];
+    const std::string model = entry["model"];
+    list.push_back({name, goldens / model, activations_of(entry["activations"])});
+    if (entry["activations_float64"].is_string()) {
+      list.push_back({name + "-float64", goldens / model,
+                      activations_of(entry["activations_float64"]), true});
+    }
+  }
+  return list;
+}
+
+/// The engines that the float goldens run on; each later backend joins here.
+template <class B>
+void run_case(const Case& golden, stamp::Tolerance tolerance) {
+  const auto run = stamp::read_exported_run(golden.activations);
+  auto model = stamp::load<B>(golden.model);
+  const auto recording = stamp::replay(model.engine(), model.stamp(), run.input);
+  const auto rows = stamp::compare_run(run, recording, model.config(), tolerance);
+  ASSERT_GE(rows.size(), 5U) << "a golden with so few activations proves nothing";
+  for (const auto& row : rows) {
+    EXPECT_TRUE(row.ok) << row.name << " " << stamp::to_string(std::span(row.shape))
+                        << ": largest difference " << row.largest_difference << ", "
+                        << row.used << " of the tolerance, cosine " << row.cosine;
+  }
+}
+
+class Goldens : public testing::TestWithParam<Case> {};
+
+TEST_P(Goldens, ReferenceIsPyTorchLayerByLayer) {
+  if (GetParam().in_double) {
+    // |found - expected| ≤ 1e-9·(1e-3 + |expected|) a layer, and nothing less.
+    run_case<stamp::reference::Engine<double>>(GetParam(), {1e-9, 1e-12});
+  } else {
+    run_case<stamp::reference::Engine<float>>(
+        GetParam(), stamp::tolerance_of(stamp::ElementType::float32));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Goldens, testing::ValuesIn(cases()), [](const auto& tested) {
+  std::string name = tested.param.name;
+  std::ranges::replace(name, '-', '_');
+  return name;
+});
+
+}  // namespace

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs PyTorch now: exports every golden again, compares that with the committed files, and compares
+# the C++ backends with what was exported a moment ago.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+bash reference/pytorch/venv.sh
+live=build/live-goldens
+rm -rf "$live"
+.venv/bin/python reference/pytorch/compare_goldens.py --keep "$live"
+STAMP_FRESH_ACTIVATIONS=$live build/tests/goldens_test --gtest_brief=1

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Phase 1, and that phase 2 leaves it alone: properties that hold for any weights.
+#include <gtest/gtest.h>
+
+#include <parity/tiny_dialogue.hpp>
+#include <stamp/observe/recorder.hpp>
+
+namespace {
+
+using namespace stamp;
+using namespace stamp::test;
+constexpr double close_in_double = 1e-12;
+
+using Tiny = TinyDialogue<double>;
+
+template <class Action>
+std::string sentence_of(Fault fault, const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.fault(), fault) << error.what();
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Dialogue, APromptReadInTwoPiecesGivesTheSameScores) {
+  Tiny whole;
+  const auto at_once = whole.dialogue.read(tiny_prompt());
+  const auto prompt = tiny_prompt();
+  for (const std::size_t cut : {std::size_t{9}, prompt.size() - 1}) {  // behind the image
+    Tiny pieces;
+    (void)pieces.dialogue.read(std::span(prompt).first(cut));
+    const auto in_two = pieces.dialogue.read(std::span(prompt).subspan(cut));
+    EXPECT_LE(difference(at_once, in_two), close_in_double);
+    EXPECT_TRUE(std::ranges::equal(whole.dialogue.positions(), pieces.dialogue.positions()));
+    EXPECT_TRUE(std::ranges::equal(whole.dialogue.tokens(), pieces.dialogue.tokens()));
+  }
+}
+
+TEST(Dialogue, ScoresOfAnyTokenAreThoseOfTheShorterPrompt) {
+  const auto prompt = tiny_prompt();
+  Tiny whole;
+  const auto inside = whole.dialogue.read(prompt, 11);
+  Tiny shorter;
+  const auto last = shorter.dialogue.read(std::span(prompt).first(12));
+  EXPECT_LE(difference(inside, last), close_in_double) << "a later token was seen";
+}
+
+TEST(Dialogue, GenerationReadsWhatItSays) {
+  const std::vector<std::int32_t> answer{11, 12, 13};
+  Tiny spoken;
+  std::vector<std::vector<double>> seen;
+  std::size_t said = 0;
+  std::vector<std::int32_t> heard;
+  const auto result = spoken.dialogue.generate(
+      spoken.dialogue.read(tiny_prompt()), token::im_end, 3,
+      [&](auto scores, auto so_far) {
+        seen.emplace_back(scores.begin(), scores.end());
+        EXPECT_EQ(so_far.size(), tiny_prompt().size() + said);
+        return answer[said++];
+      },
+      [&](std::int32_t id) { heard.push_back(id); });
+  EXPECT_EQ(result, answer);
+  EXPECT_EQ(heard, answer);
+  for (std::size_t length = 0; length < 3; ++length) {
+    auto ids = tiny_prompt();
+    ids.insert(ids.end(), answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(length));
+    Tiny read;
+    EXPECT_LE(difference(read.dialogue.read(ids), seen[length]), close_in_double) << length;
+  }
+}
+
+TEST(Dialogue, GenerationStopsAtTheStopTokenOrTheLimit) {
+  const auto generate = [](std::int32_t picked, Index limit) {
+    Tiny tiny;
+    return tiny.dialogue
+        .generate(
+            tiny.dialogue.read(tiny_prompt()), token::im_end, limit,
+            [&](auto, auto) { return picked; }, [](std::int32_t) {})
+        .size();
+  };
+  EXPECT_EQ(generate(token::im_end, 5), 1U);
+  EXPECT_EQ(generate(11, 5), 5U);
+  EXPECT_EQ(generate(11, 0), 0U);
+}
+
+TEST(Dialogue, AMaskPassLeavesItUndisturbed) {
+  const std::vector<std::int32_t> next{21, 22, 23};
+  const auto continued = [&](bool with_masks, bool grow) {
+    Tiny tiny;
+    tiny.say({11, token::seg, 12, token::seg, token::im_end});
+    if (with_masks) {
+      const auto objects = tiny.objects();
+      (void)tiny.dialogue.segment(objects, MaskPositions::text);
+      (void)tiny.dialogue.segment(objects[0], MaskPositions::grid);
+      if (grow) {
+        (void)tiny.dialogue.segment(std::vector<Index>(20, objects[0]), MaskPositions::text);
+      }
+    }
+    auto scores = tiny.dialogue.read(next);
+    EXPECT_EQ(tiny.dialogue.tokens().size(), tiny_prompt().size() + 5 + 3);
+    return scores;
+  };
+  const auto without = continued(false, false);
+  EXPECT_EQ(without, continued(true, false)) << "bit for bit";
+  EXPECT_EQ(without, continued(true, true)) << "bit for bit, through a growing cache";
+}
+
+TEST(Dialogue, ASecondImageContinuesThePositionsAndTakesTheMasks) {
+  Tiny tiny;
+  tiny.say({11, token::seg, token::im_end});
+  const qwen2_vl::PatchGrid second{1, 6, 2};
+  const auto drawn = random_numbers(second.patches() * tiny.stamp.config.vision.patch_length(), 9);
+  tiny.dialogue.look(std::vector<float>(drawn.begin(), drawn.end()), std::span(&second, 1));
+  const Index base = tiny.dialogue.positions().back().t + 1;
+  auto ids = tiny_prompt(3);
+  ids.push_back(token::seg);
+  (void)tiny.dialogue.read(ids);
+  const auto positions = tiny.dialogue.positions();
+  EXPECT_EQ(positions[tiny_prompt().size() + 3], (qwen2_vl::Position{base, base, base}));
+  const auto mask = tiny.dialogue.segment(tiny.objects().back(), MaskPositions::text);
+  EXPECT_EQ(mask.rows, 3);
+  EXPECT_EQ(mask.columns, 1);
+  EXPECT_EQ(mask.values.size(), 3U);
+}
+
+TEST(Dialogue, MistakesAreNamed) {
+  Tiny tiny;
+  EXPECT_EQ(sentence_of(Fault::input, [&] { (void)tiny.dialogue.read({}, 0); }),
+            "prompt: expected 1 images, found tokens of 0");
+  EXPECT_EQ(sentence_of(Fault::input,
+                        [&] {
+                          auto ids = tiny_prompt();
+                          ids.insert(ids.begin(), token::image_pad);
+                          (void)tiny.dialogue.read(ids);
+                        }),
+            "prompt: expected (Tokens 6, Hidden 48) image tokens, found more");
+  (void)tiny.dialogue.read(tiny_prompt());
+  EXPECT_EQ(sentence_of(Fault::usage, [&] { (void)tiny.dialogue.read({}, 0); }),
+            "read: expected at least one token, found none");
+  EXPECT_EQ(
+      sentence_of(Fault::usage, [&] { (void)tiny.dialogue.segment(14, MaskPositions::text); }),
+      "segment: expected a token below 14, found 14");
+  EXPECT_EQ(
+      sentence_of(Fault::usage, [&] { (void)tiny.dialogue.segment(-1, MaskPositions::text); }),
+      "segment: expected a token below 14, found -1");
+  Dialogue<Tiny::Engine> blind(tiny.engine, tiny.stamp);
+  (void)blind.read(std::vector<std::int32_t>{1, token::seg});
+  EXPECT_EQ(sentence_of(Fault::usage, [&] { (void)blind.segment(1, MaskPositions::text); }),
+            "segment: expected an image in the dialogue, found none");
+}
+
+TEST(Dialogue, ScratchDoesNotGrowAfterTheFirstPassOfASize) {
+  TinyDialogue<float> tiny;
+  tiny.say({11, token::seg, 12, token::seg, token::im_end});
+  const auto objects = tiny.objects();
+  const auto everything = [&] {
+    tiny.dialogue.look(tiny.pixels(), tiny.grids());
+    (void)tiny.dialogue.read(tiny_prompt());
+    (void)tiny.dialogue.segment(objects, MaskPositions::text);
+    (void)tiny.dialogue.segment(objects[1], MaskPositions::grid);
+  };
+  everything();
+  const std::size_t warm = tiny.engine.arena().capacity();
+  for (int round = 0; round < 5; ++round) everything();
+  EXPECT_EQ(tiny.engine.arena().capacity(), warm);
+}
+
+TEST(Dialogue, TapsNameEveryActivationOfTheContract) {
+  Tiny tiny;
+  Recording<double> recording;
+  const Recorder<double> recorder(&recording);
+  tiny.dialogue.look(tiny.pixels(), tiny.grids(), recorder);
+  auto ids = tiny_prompt();
+  ids.push_back(token::seg);
+  (void)tiny.dialogue.read(ids, 14, recorder);
+  (void)tiny.dialogue.segment(14, MaskPositions::text, recorder.within("mask"));
+  const std::vector<std::string> expected{
+      "language.embeddings", "language.layers.0", "language.layers.1", "language.layers.2",
+      "language.logits",     "language.norm",     "mask.embeddings",   "mask.layers.0",
+      "mask.layers.1",       "mask.layers.2",     "mask.norm",         "vision.blocks.0",
+      "vision.blocks.1",     "vision.merger",     "vision.patch_embed"};
+  std::vector<std::string> found;
+  for (const auto& [name, activation] : recording) found.push_back(name);
+  EXPECT_EQ(found, expected);
+  EXPECT_EQ(recording.at("mask.norm").shape, (std::vector<Index>{6, 48}));
+  EXPECT_EQ(recording.at("vision.patch_embed").shape, (std::vector<Index>{24, 16}));
+}
+
+}  // namespace
