@@ -65,6 +65,15 @@ void attend_heads(Engine<T>& engine, ErasedHeads<T> y, ErasedHeads<const T> quer
                   ErasedHeads<const T> key, ErasedHeads<const T> value, double scale,
                   const std::function<Visible(Index)>& visible) {
   using Number = Accumulator<T>;
+  for (Index row = 0; row < y.rows; ++row) {
+    const Visible seen = visible(row);
+    const Index end = std::max(seen.history.end, seen.own.end);
+    if (end > key.rows) {
+      fail(Fault::usage, "attend: row " + std::to_string(row) + " sees keys up to " +
+                             std::to_string(end) + ", expected at most Keys " +
+                             std::to_string(key.rows));
+    }
+  }
   constexpr Index tile = 64;
   const Index tiles = (y.rows + tile - 1) / tile;
 

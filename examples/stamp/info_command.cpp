@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <stamp/checkpoint/check_tensors.hpp>
 #include <stamp/checkpoint/folder.hpp>
 #include <stamp/checkpoint/scan.hpp>
 #include <stamp/model/stamp/model.hpp>
@@ -102,7 +103,7 @@ template <class Entries>
           {"config", config_json(opened.config)},
           {"parameters", count_parameters(stamp)},
           {"types", by_type(entries)},
-          {"missing_or_misshapen", mismatches(expected, *opened.weights)},
+          {"missing_or_misshapen", checkpoint::tensor_problems(expected, *opened.weights)},
           {"unused", std::move(unused)},
           {"warnings", std::move(warnings)}};
 }

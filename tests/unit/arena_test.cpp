@@ -48,6 +48,20 @@ TEST(Arena, OuterNumbersSurviveInnerFramesThatNeedNewBlocks) {
   for (Index at = 0; at < 1000; ++at) ASSERT_EQ(outer[at], at);
 }
 
+TEST(Arena, AFrameThatNeededNewBlocksReturnsToItsOwn) {
+  Arena arena;
+  const auto next = [&] {
+    const Arena::Frame frame(arena);
+    return arena.allocate<float>(10);
+  };
+  const float* before = next();
+  {
+    const Arena::Frame frame(arena);
+    (void)arena.allocate<float>(Index{1} << 20U);
+  }
+  EXPECT_EQ(next(), before);
+}
+
 /// A pass with frames in frames and sizes from bytes to megabytes.
 void pass(Arena& arena, std::mt19937& random, int depth) {
   const Arena::Frame frame(arena);

@@ -11,11 +11,16 @@
 #include <optional>
 #include <stamp/checkpoint/lora.hpp>
 #include <stamp/checkpoint/shards.hpp>
+#include <stamp/tensor/widen_stored.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace stamp::checkpoint {
+
+/// What a merged matrix is kept in. PyTorch merges in the type that the model is loaded in: for a
+/// run in float32 or float64 the numbers are widened first, for one in bfloat16 the sum is rounded.
+enum class MergeInto { stored_type, float32, float64 };
 
 /// Owns maps, adapter and merged tensors; what `find` gave lives as long as it does. Memory: the
 /// maps, plus the bytes of those merged tensors that were asked for. Safe for several threads.
@@ -24,13 +29,14 @@ class AdaptedWeights {
   /// Throws as CheckpointWeights does.
   explicit AdaptedWeights(const std::filesystem::path& base) : base_(base) {}
   /// Throws as LoraAdapter does.
-  AdaptedWeights(const std::filesystem::path& base, const std::filesystem::path& adapter)
-      : base_(base) {
+  AdaptedWeights(const std::filesystem::path& base, const std::filesystem::path& adapter,
+                 MergeInto into = MergeInto::stored_type)
+      : base_(base), into_(into) {
     adapter_.emplace(adapter, base_);
   }
 
-  /// The tensor of this canonical name, in the base's element type where it is merged and in the
-  /// adapter's where it is replaced.
+  /// The tensor of this canonical name: as MergeInto says where it is merged, in the adapter's type
+  /// where it is replaced.
   [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const {
     if (keeps_head_ && name == "lm_head.weight") return base_.find("model.embed_tokens.weight");
     if (!adapter_ || !adapter_->changes(name)) return base_.find(name);
@@ -40,6 +46,9 @@ class AdaptedWeights {
 
     const std::lock_guard lock(merging_);
     StoredTensor tensor = replacement ? *replacement : *base_.find(name);
+    std::vector<std::byte> wide;
+    if (into_ == MergeInto::float32) tensor = widened<float>(tensor, wide);
+    if (into_ == MergeInto::float64) tensor = widened<double>(tensor, wide);
     auto known = merged_.find(name);
     if (known == merged_.end()) {
       known = merged_.emplace(std::string(name), merge(tensor, *update)).first;
@@ -82,7 +91,21 @@ class AdaptedWeights {
   }
 
  private:
+  /// `tensor` as Numbers in `bytes`, exactly; nothing to do where it is as wide already.
+  template <class Number>
+  static StoredTensor widened(StoredTensor tensor, std::vector<std::byte>& bytes) {
+    if (bytes_of(tensor.type) >= static_cast<Index>(sizeof(Number))) return tensor;
+    std::vector<Number> numbers(static_cast<std::size_t>(tensor.size()));
+    widen_stored(tensor, 0, tensor.size(), numbers.data());
+    const auto raw = std::as_bytes(std::span(numbers));
+    bytes.assign(raw.begin(), raw.end());
+    tensor.type = std::same_as<Number, double> ? ElementType::float64 : ElementType::float32;
+    tensor.data = bytes.data();
+    return tensor;
+  }
+
   CheckpointWeights base_;
+  MergeInto into_ = MergeInto::stored_type;
   std::optional<LoraAdapter> adapter_;
   bool keeps_head_ = false;
   mutable std::mutex merging_;

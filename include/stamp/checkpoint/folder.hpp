@@ -8,7 +8,6 @@
 #include <optional>
 #include <stamp/checkpoint/adapted_weights.hpp>
 #include <stamp/checkpoint/config.hpp>
-#include <stamp/checkpoint/expected_tensors.hpp>
 #include <stamp/checkpoint/generation_config.hpp>
 #include <stamp/checkpoint/preprocessor_config.hpp>
 #include <string>
@@ -76,7 +75,7 @@ inline void check_folder(const std::filesystem::path& path) {
 /// embedding to the tokenizer's length, config.json may still tell the old one.
 inline void settle_vocabulary(qwen2_vl::Config& config, const AdaptedWeights& weights) {
   const TensorEntry* embedding = weights.entry("model.embed_tokens.weight");
-  if (embedding == nullptr || embedding->shape.size() != 2) return;  // check_tensors will say so
+  if (embedding == nullptr || embedding->shape.size() != 2) return;  // check_tensors says so
   const Index rows = embedding->shape[0];
   const std::string where = shown(weights.base().folder()) + ": model.embed_tokens.weight";
   if (rows < 1 || rows > largest::vocabulary) {
@@ -113,7 +112,8 @@ inline void settle_head(qwen2_vl::Config& config, AdaptedWeights& weights) {
 /// Opens a checkpoint or adapter folder; `base` overrides the adapter's own word. Reads headers
 /// only, so a 2B model opens in milliseconds. Throws Error{input} naming file, field or tensor.
 [[nodiscard]] inline Checkpoint open_checkpoint(const std::filesystem::path& folder,
-                                                const std::filesystem::path& base = {}) {
+                                                const std::filesystem::path& base = {},
+                                                MergeInto into = MergeInto::stored_type) {
   detail::check_folder(folder);
   const bool adapter = detail::stands(folder / "adapter_config.json");
   Checkpoint checkpoint;
@@ -140,11 +140,10 @@ inline void settle_head(qwen2_vl::Config& config, AdaptedWeights& weights) {
   checkpoint.tokenizer_folder =
       detail::nearest(checkpoint, whole ? "tokenizer.json" : "vocab.json");
 
-  auto weights = adapter ? std::make_shared<AdaptedWeights>(checkpoint.base, folder)
+  auto weights = adapter ? std::make_shared<AdaptedWeights>(checkpoint.base, folder, into)
                          : std::make_shared<AdaptedWeights>(folder);
   detail::settle_vocabulary(config, *weights);
   detail::settle_head(config, *weights);
-  check_tensors(config, *weights);
   checkpoint.weights = std::move(weights);
   return checkpoint;
 }

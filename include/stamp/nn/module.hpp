@@ -24,13 +24,6 @@ struct Part {
 template <class Module, class Member>
 Part(const char*, Member Module::*) -> Part<Module, Member>;
 
-/// A tensor that a module wants from a checkpoint.
-struct ExpectedTensor {
-  std::string name;          ///< full checkpoint name
-  std::vector<Index> shape;  ///< as the file must have it
-  std::string axes;          ///< "(Ffn 8960, Hidden 1536)"
-};
-
 /// A module made of modules: it has a `parts` table.
 template <class M>
 concept Composite = requires { M::parts; };
@@ -111,17 +104,7 @@ template <WeightSource Source>
 template <class B, class M, WeightSource Source>
 void bind(B& engine, M& module, const Source& source, const std::string& scope = "") {
   const std::vector<std::string> problems = mismatches(expected_tensors(module, scope), source);
-  if (!problems.empty()) {
-    constexpr std::size_t listed = 20;
-    std::string sentence;
-    for (std::size_t at = 0; at < std::min(listed, problems.size()); ++at) {
-      sentence += (at == 0 ? "" : "; ") + problems[at];
-    }
-    if (problems.size() > listed) {
-      sentence += "; and " + std::to_string(problems.size() - listed) + " more";
-    }
-    fail(Fault::input, sentence);
-  }
+  if (!problems.empty()) fail(Fault::input, first_of(problems));
   for_each_leaf(module, scope, [&](auto& leaf, const std::string& name) {
     leaf.bind(engine, [&](std::string_view tensor) { return *source.find(join(name, tensor)); });
   });

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stamp/checkpoint/check_tensors.hpp>
 #include <stamp/checkpoint/folder.hpp>
 #include <stamp/image/patches.hpp>
 #include <stamp/model/stamp/model.hpp>
@@ -33,6 +34,8 @@ class Model {
                                        std::move(tokenizer))) {
     adopt_tokens();
     parts_->stamp.emplace(parts_->folder.config);
+    checkpoint::check_tensors(config(), expected_tensors(*parts_->stamp),
+                              *parts_->folder.weights);
     bind(*parts_->engine, *parts_->stamp, *parts_->folder.weights);
     parts_->folder.weights->check_unchanged();
   }
@@ -114,7 +117,12 @@ class Model {
 /// that names the file and the field, tensor or token; Error{resource} when memory is missing.
 template <Backend B>
 [[nodiscard]] Model<B> load(const std::filesystem::path& folder, const LoadOptions& options = {}) {
-  auto opened = checkpoint::open_checkpoint(folder, options.base.value_or(std::filesystem::path()));
+  constexpr auto into = std::same_as<typename B::Element, double> ? checkpoint::MergeInto::float64
+                        : std::same_as<typename B::Element, float>
+                            ? checkpoint::MergeInto::float32
+                            : checkpoint::MergeInto::stored_type;
+  auto opened = checkpoint::open_checkpoint(
+      folder, options.base.value_or(std::filesystem::path()), into);
   auto tokenizer = text::read_tokenizer(opened.tokenizer_folder);
   return Model<B>(std::move(opened), std::make_unique<B>(options.threads), std::move(tokenizer));
 }

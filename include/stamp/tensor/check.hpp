@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace stamp {
 
@@ -55,6 +56,19 @@ class Error : public std::runtime_error {
                            std::to_string(b));
   }
   return sum;
+}
+
+/// The first twenty of many problems as one sentence, and how many more there are.
+[[nodiscard]] inline std::string first_of(const std::vector<std::string>& problems) {
+  constexpr std::size_t listed = 20;
+  std::string sentence;
+  for (std::size_t at = 0; at < problems.size() && at < listed; ++at) {
+    sentence += (at == 0 ? "" : "; ") + problems[at];
+  }
+  if (problems.size() > listed) {
+    sentence += "; and " + std::to_string(problems.size() - listed) + " more";
+  }
+  return sentence;
 }
 
 }  // namespace stamp

@@ -12,6 +12,7 @@
 #include <stamp/tensor/check.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace stamp {
 
@@ -80,6 +81,13 @@ struct StoredTensor {
   }
   return text + ")";
 }
+
+/// A tensor that a module wants from a checkpoint.
+struct ExpectedTensor {
+  std::string name;          ///< full checkpoint name
+  std::vector<Index> shape;  ///< as the file must have it
+  std::string axes;          ///< "(Ffn 8960, Hidden 1536)"
+};
 
 /// Anything that finds a stored tensor by its checkpoint name; empty when it has none of that name.
 template <class Source>
