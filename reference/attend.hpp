@@ -40,21 +40,31 @@ template <Element T>
   return dense;
 }
 
-/// Softmax over the visible entries of one row of scores; invisible ones become zero.
-template <class Row>
-void softmax(Row row, const Visible& visible) {
-  using Number = typename Row::Scalar;
+/// The same with rows and columns swapped: [HeadDim, count].
+template <Element T>
+[[nodiscard]] RowMajor<Accumulator<T>> transposed_head_of(ErasedHeads<const T> x, Index head) {
+  RowMajor<Accumulator<T>> dense(x.dim, x.rows);
+  for (Index row = 0; row < x.rows; ++row) {
+    const T* const from = x.data + row * x.stride + head * x.dim;
+    for (Index at = 0; at < x.dim; ++at) dense(at, row) = widen(from[at]);
+  }
+  return dense;
+}
+
+/// Softmax of scale·row over its visible entries; invisible ones become zero.
+template <std::floating_point Number>
+void softmax(Number* row, Index size, Number scale, const Visible& visible) {
   const auto over = [&](const auto& body) {
     for (const KeyRange range : {visible.history, visible.own}) {
       for (Index key = range.begin; key < range.end; ++key) body(row[key]);
     }
   };
   Number largest = -std::numeric_limits<Number>::infinity();
-  over([&](Number& score) { largest = std::max(largest, score); });
+  over([&](Number& score) { largest = std::max(largest, score *= scale); });
   Number sum = 0;
   over([&](Number& score) { sum += score = std::exp(score - largest); });
   over([&](Number& score) { score /= sum; });
-  for (Index key = 0; key < row.size(); ++key) {
+  for (Index key = 0; key < size; ++key) {
     if (!visible.sees(key)) row[key] = 0;
   }
 }
@@ -82,18 +92,24 @@ void attend_heads(Engine<T>& engine, ErasedHeads<T> y, ErasedHeads<const T> quer
   std::vector<RowMajor<Number>> values;
   for (Index head = 0; head < key.heads; ++head) {
     keys.push_back(head_of(key, head, 0, key.rows));
-    values.push_back(head_of(value, head, 0, key.rows));
+    values.push_back(transposed_head_of(value, head));
   }
   engine.threads().for_each(y.heads * tiles, [&](Index task) {
     const Index head = task / tiles;
     const auto kv_head = static_cast<std::size_t>(head / (y.heads / key.heads));
     const Index first = task % tiles * tile;
     const Index count = std::min(tile, y.rows - first);
-    RowMajor<Number> scores(count, key.rows);
-    scores.noalias() = head_of(query, head, first, count) * keys[kv_head].transpose();
-    scores *= static_cast<Number>(scale);
-    for (Index row = 0; row < count; ++row) softmax(scores.row(row), visible(first + row));
-    const RowMajor<Number> result = scores * values[kv_head];
+    const RowMajor<Number> queries = head_of(query, head, first, count);
+    RowMajor<Number> scores;
+    multiply_transposed(queries.data(), y.dim, keys[kv_head].data(), count, key.rows, y.dim,
+                        scores);
+    for (Index row = 0; row < count; ++row) {
+      softmax(scores.data() + row * key.rows, key.rows, static_cast<Number>(scale),
+              visible(first + row));
+    }
+    RowMajor<Number> result;
+    multiply_transposed(scores.data(), key.rows, values[kv_head].data(), count, y.dim, key.rows,
+                        result);
     for (Index row = 0; row < count; ++row) {
       T* const to = y.data + (first + row) * y.stride + head * y.dim;
       for (Index d = 0; d < y.dim; ++d) to[d] = narrow<T>(result(row, d));
@@ -105,8 +121,8 @@ void attend_heads(Engine<T>& engine, ErasedHeads<T> y, ErasedHeads<const T> quer
 
 /// requirement::HasAttend
 template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
-void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query, View<const T, K, KH, D> key,
-            View<const T, K, KH, D> value, double scale, Mask mask) {
+void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
+            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
   check_same_shape("attend query", y, query);
   check_same_shape("attend value", key, value);
   check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());

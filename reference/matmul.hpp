@@ -12,9 +12,18 @@ namespace detail {
 template <class Number>
 using RowMajor = Eigen::Matrix<Number, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 template <class Number>
-using Rows = Eigen::Map<RowMajor<Number>, Eigen::Unaligned, Eigen::OuterStride<>>;
-template <class Number>
 using ConstRows = Eigen::Map<const RowMajor<Number>, Eigen::Unaligned, Eigen::OuterStride<>>;
+
+/// y = a·bᵀ; a [rows, inner] and y [rows, columns] with strides, b [columns, inner] dense. The one
+/// product of this backend: Eigen's templates are compiled once a Number.
+template <class Number>
+void multiply_transposed(const Number* a, Index a_stride, const Number* b, Index rows,
+                         Index columns, Index inner, RowMajor<Number>& y) {
+  const ConstRows<Number> left(a, rows, inner, Eigen::OuterStride<>(a_stride));
+  const ConstRows<Number> right(b, columns, inner, Eigen::OuterStride<>(inner));
+  y.resize(rows, columns);
+  y.noalias() = left * right.transpose();
+}
 
 /// A matrix whose axes have been checked and no longer matter: one instantiation for all of them.
 template <class T>
@@ -53,7 +62,6 @@ void multiply(Engine<T>& engine, Erased<T> y, Erased<const T> x, const StoredTen
   const auto frame = engine.frame();
   const auto wide = widened(engine, x);
   const Index in = x.columns;
-  const ConstRows<Number> left(wide.data, x.rows, in, Eigen::OuterStride<>(wide.stride));
   const Number* in_place = as_stored<Number>(weight);
 
   // A panel is large enough to keep the product busy and small enough to stay in the cache.
@@ -67,10 +75,10 @@ void multiply(Engine<T>& engine, Erased<T> y, Erased<const T> x, const StoredTen
       copy.resize(count, in);
       widen_stored(weight, first * in, count * in, copy.data());
     }
-    const ConstRows<Number> right(in_place == nullptr ? copy.data() : in_place + first * in, count,
-                                  in, Eigen::OuterStride<>(in));
-    RowMajor<Number> product(x.rows, count);
-    product.noalias() = left * right.transpose();
+    RowMajor<Number> product;
+    multiply_transposed(wide.data, wide.stride,
+                        in_place == nullptr ? copy.data() : in_place + first * in, x.rows, count,
+                        in, product);
     for (Index row = 0; row < x.rows; ++row) {
       for (Index column = 0; column < count; ++column) {
         const Number added = bias == nullptr ? Number{0} : bias[first + column];
@@ -103,8 +111,7 @@ void matmul(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<O, I
             const std::type_identity_t<Tensor<Accumulator<T>, O>>& bias) {
   detail::check_product<T, R, O, I>(y, x, w);
   check_extent("matmul bias", w.out, bias.view().template axis_at<0>());
-  detail::multiply<T>(engine, detail::erase(y), detail::erase(x), w.stored,
-                      bias.values().data());
+  detail::multiply<T>(engine, detail::erase(y), detail::erase(x), w.stored, bias.values().data());
 }
 
 }  // namespace stamp::reference

@@ -9,6 +9,7 @@
 
 #include "engines.hpp"
 #include "progress_line.hpp"
+#include "say.hpp"
 
 namespace stamp::command {
 
@@ -45,8 +46,7 @@ namespace stamp::command {
   options.resize = resize_named(s.resize);
   options.min_pixels = s.min_pixels;
   options.max_pixels = s.max_pixels;
-  options.mask_positions =
-      s.mask_positions == "grid" ? MaskPositions::grid : MaskPositions::text;
+  options.mask_positions = s.mask_positions == "grid" ? MaskPositions::grid : MaskPositions::text;
   options.upsample = upsample_named(s.upsample);
   options.threshold = s.threshold;
   if (s.min_pixels && s.max_pixels && *s.min_pixels > *s.max_pixels) {
@@ -70,8 +70,9 @@ template <class B>
   progress({Stage::load, 1, 1});
   progress.end();
   seconds = watch.lap();
+  for (const std::string& warning : silent_norms(model)) say("stamp: warning: {}\n", warning);
   if (!s.quiet) {
-    fmt::print(stderr, "backend  {}, {}, {} threads\n", choice.backend, choice.dtype, s.threads);
+    say("backend  {}, {}, {} threads\n", choice.backend, choice.dtype, s.threads);
   }
   return model;
 }

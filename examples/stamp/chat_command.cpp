@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "answering.hpp"
+#include "standard_streams.hpp"
 
 namespace stamp::command {
 namespace {
@@ -28,17 +29,17 @@ class Chat {
     std::string line;
     int status = 0;
     for (;;) {
-      if (terminal) fmt::print(stderr, "> ");
+      if (terminal) say("> ");
       if (!std::getline(std::cin, line)) return status;
       if (line.empty()) continue;
       if (line == "/quit") return status;
       try {
         obey(line);
       } catch (const Error& error) {  // a bad line does not end a conversation at a terminal
-        fmt::print(stderr, "stamp: {}\n", error.what());
+        say("stamp: {}\n", error.what());
         if (!terminal) status = static_cast<int>(error.fault());
       }
-      std::fflush(stdout);
+      if (std::fflush(stdout) != 0) return ended_output(errno);
     }
   }
 
@@ -46,10 +47,11 @@ class Chat {
   void obey(const std::string& line) {
     if (line == "/reset") return reset();
     if (line.starts_with("/image ")) return show(line.substr(7));
+    if (line == "/save") return save(settings_.out);
     if (line.starts_with("/save ")) return save(line.substr(6));
     if (line.starts_with('/')) {
       fail(Fault::usage, "unknown command " + line +
-                             ": expected /image F, /save DIR, /reset or /quit, or a question");
+                             ": expected /image F, /save [DIR], /reset or /quit, or a question");
     }
     ask(line);
   }
@@ -74,9 +76,9 @@ class Chat {
     progress_.end();
     fmt::print("{}\n", answer_->text);
     for (const Mask& mask : answer_->masks) {
-      fmt::print(stderr, "mask {}   {} pixels at {},{} {}x{}, score {:.2f}{}\n", mask.index,
-                 mask.area, mask.bbox[0], mask.bbox[1], mask.bbox[2], mask.bbox[3], mask.score,
-                 mask.label ? ", " + *mask.label : "");
+      say("mask {}   {} pixels at {},{} {}x{}, score {:.2f}{}\n", mask.index, mask.area,
+          mask.bbox[0], mask.bbox[1], mask.bbox[2], mask.bbox[3], mask.score,
+          mask.label ? ", " + *mask.label : "");
     }
   }
 
@@ -87,7 +89,7 @@ class Chat {
     check_output_folder(folder, image_path_);
     write_answer(folder, *answer_, *image_,
                  facts_of(settings_, choice_, *model_, image_path_, prompt_));
-    fmt::print(stderr, "results  {}\n", (folder / "overlay.png").string());
+    say("results  {}\n", (folder / "overlay.png").string());
   }
 
   const Settings& settings_;

@@ -20,8 +20,9 @@ namespace stamp::command {
   std::string advice;
   if (answer.masks.empty()) {
     text += "masks    none: the answer holds no <|seg|>, so nothing was segmented\n";
-    advice = "name the object plainly (\"the red mug\"), or force an answer: --response \"It is "
-             "<|seg|>.\"";
+    advice =
+        "name the object plainly (\"the red mug\"), or force an answer: --response \"It is "
+        "<|seg|>.\"";
   }
   for (const Mask& mask : answer.masks) {
     const auto [low, high] = std::minmax_element(mask.logits.begin(), mask.logits.end());

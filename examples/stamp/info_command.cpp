@@ -143,7 +143,7 @@ int info_command(const Settings& given) {
   const bool file = std::filesystem::is_regular_file(s.model, ignored);
   const Json report = file ? of_file(s.model) : of_folder(s);
   if (s.json) {
-    fmt::print("{}\n", report.dump(2));
+    fmt::print("{}\n", report.dump(2, ' ', false, Json::error_handler_t::replace));
   } else {
     print_plain(report);
   }

@@ -3,18 +3,31 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
 #include <new>
+#include <stamp/checkpoint/map_fault.hpp>
+#include <system_error>
 #include <thread>
 
 #include "nearest_option.hpp"
+#include "say.hpp"
 #include "settings.hpp"
+#include "standard_streams.hpp"
 
 namespace stamp::command {
 namespace {
 
 constexpr double largest_number = 1e9;
+
+/// CLI::Range for numbers, but that NaN is in no range.
+[[nodiscard]] CLI::Validator between(double least, double most) {
+  const auto problem = [least, most](const std::string& text) {
+    double value = 0;
+    const bool inside = CLI::detail::lexical_cast(text, value) && value >= least && value <= most;
+    return inside ? "" : fmt::format("Value {} not in range {} to {}", text, least, most);
+  };
+  return {problem, fmt::format("[{} - {}]", least, most)};
+}
 
 void add_model(CLI::App& app, Settings& s) {
   app.add_option("-m,--model", s.model,
@@ -42,14 +55,15 @@ void add_answer(CLI::App& app, Settings& s) {
   app.add_option("--max-new-tokens", s.max_new_tokens, "longest answer in tokens (default 1024)")
       ->check(CLI::Range(1, 1 << 20));
   app.add_option("--temperature", s.temperature, "sample at this temperature; 0 is greedy")
-      ->check(CLI::Range(0.0, largest_number));
+      ->check(between(0.0, largest_number));
   app.add_option("--top-p", s.top_p, "sample from the most probable tokens of this total")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(between(0.0, 1.0));
   app.add_option("--top-k", s.top_k, "sample from the K most probable tokens; 0 is all")
       ->check(CLI::Range(0, 1 << 24));
   app.add_option("--repetition-penalty", s.repetition_penalty, "1 is none")
-      ->check(CLI::Range(1e-6, largest_number));
-  app.add_option("--seed", s.seed, "seed of sampling (default 0)");
+      ->check(between(1e-6, largest_number));
+  app.add_option("--seed", s.seed, "seed of sampling (default 0)")
+      ->check(CLI::Range(Index{0}, std::numeric_limits<Index>::max()));
   app.add_option("--resize", s.resize, "which bicubic: pillow, torch-u8 or torch-f32")
       ->check(CLI::IsMember({"pillow", "torch-u8", "torch-f32"}));
   app.add_option("--exif", s.exif, "apply: turn photos as people see them; or ignore")
@@ -64,7 +78,15 @@ void add_answer(CLI::App& app, Settings& s) {
                  "rotary positions of the mask tokens: text (as released) or grid")
       ->check(CLI::IsMember({"text", "grid"}));
   app.add_option("--threshold", s.threshold, "a pixel is foreground where its logit is above")
-      ->check(CLI::Range(-largest_number, largest_number));
+      ->check(between(-largest_number, largest_number));
+}
+
+/// A sentence on one line, whatever a file name brought along.
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return text;
 }
 
 int run(int argc, char** argv) {
@@ -82,9 +104,9 @@ int run(int argc, char** argv) {
     return sub;
   };
 
-  CLI::App* segment = subcommand("segment", "Answer a prompt about an image; one mask a <|seg|>",
-                                 "stamp segment photo.jpg \"the red mug\" --out result",
-                                 segment_command);
+  CLI::App* segment =
+      subcommand("segment", "Answer a prompt about an image; one mask a <|seg|>",
+                 "stamp segment photo.jpg \"the red mug\" --out result", segment_command);
   segment->add_option("IMAGE", s.image, "PNG, JPEG, BMP or PNM file")->required();
   segment->add_option("PROMPT", s.prompt, "what to ask")->required();
   segment->add_option("-o,--out", s.out, "folder for the results (default stamp-out)");
@@ -108,7 +130,7 @@ int run(int argc, char** argv) {
   add_engine(*parity, s);
   parity->add_option("--activations", s.activations, "file of export_activations.py")->required();
   parity->add_option("--tolerance", s.tolerance, "relative and absolute tolerance of one layer")
-      ->check(CLI::Range(0.0, largest_number));
+      ->check(between(0.0, largest_number));
   parity->add_option("--only", s.only, "only names that match this pattern (* and ?)");
   parity->add_option("--json", s.json_file, "write the rows to this file");
 
@@ -128,36 +150,40 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    fmt::print(stderr, "stamp: wrong usage: {}\n", usage_sentence(app, error, argc, argv));
+    say("stamp: wrong usage: {}\n", one_line(usage_sentence(app, error, argc, argv)));
     return static_cast<int>(Fault::usage);
   }
   if (s.threads == 0) s.threads = static_cast<Index>(std::thread::hardware_concurrency());
   return chosen(s);
 }
 
-/// A sentence on one line, whatever a file name brought along.
-std::string one_line(std::string text) {
-  for (char& c : text) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  return text;
-}
-
 }  // namespace
 }  // namespace stamp::command
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe ends output, not the run
+  using stamp::command::one_line;
+  using stamp::command::say;
+  stamp::command::prepare_standard_streams();
+  stamp::checkpoint::report_map_faults();
   try {
-    return stamp::command::run(argc, argv);
+    try {
+      return stamp::command::flush_output(stamp::command::run(argc, argv));
+    } catch (const std::filesystem::filesystem_error&) {
+      throw;
+    } catch (const std::system_error& error) {
+      // A thread that cannot be started, or what fmt::print makes of a failed write to stdout.
+      const int cause = error.code().value();
+      if (cause != EAGAIN) return stamp::command::ended_output(cause);
+      stamp::fail(stamp::Fault::resource, "threads: cannot be started, try fewer with --threads");
+    }
   } catch (const stamp::Error& error) {
-    fmt::print(stderr, "stamp: {}\n", stamp::command::one_line(error.what()));
+    say("stamp: {}\n", one_line(error.what()));
     return static_cast<int>(error.fault());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "stamp: out of memory: this run needs more than is free\n");
+    say("stamp: out of memory: this run needs more than is free\n");
     return static_cast<int>(stamp::Fault::resource);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "stamp: {}\n", stamp::command::one_line(error.what()));
+    say("stamp: {}\n", one_line(error.what()));
     return static_cast<int>(stamp::Fault::failure);
   }
 }

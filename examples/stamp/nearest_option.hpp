@@ -27,36 +27,54 @@ namespace stamp::command {
   return row[b.size()];
 }
 
-/// CLI11's message on one line; for an option that nobody knows, the nearest one of the
-/// subcommand. Words of options are shown, never more of a prompt than CLI11 shows.
-[[nodiscard]] inline std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error,
-                                                int argc, char** argv) {
-  std::string text = error.what();
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  const auto used = app.get_subcommands();
-  const CLI::App& scope = used.empty() ? app : *used.front();
+/// Of `names` the one that `word` was probably meant to be: one slip, and one more for every three
+/// letters. Empty when none is that near.
+[[nodiscard]] inline std::string nearest_of(std::string_view word,
+                                            const std::vector<std::string>& names) {
   std::string nearest;
-  std::size_t best = 4;  // farther than that is no slip of the finger
-  for (int at = 1; at < argc; ++at) {
-    const std::string_view word = std::string_view(argv[at]).substr(
-        0, std::string_view(argv[at]).find('='));
-    if (!word.starts_with("--")) continue;
-    bool known = false;
-    std::vector<std::string> names;
-    for (const CLI::Option* option : scope.get_options()) {
-      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-    }
-    for (const std::string& name : names) known = known || name == word;
-    if (known) continue;
-    for (const std::string& name : names) {
-      const std::size_t distance = edit_distance(word, name);
-      if (distance < best) {
-        best = distance;
-        nearest = name;
-      }
+  std::size_t best = 2 + word.size() / 4;
+  for (const std::string& name : names) {
+    const std::size_t distance = edit_distance(word, name);
+    if (distance < best) {
+      best = distance;
+      nearest = name;
     }
   }
-  return nearest.empty() ? text : text + " (did you mean " + nearest + "?)";
+  return nearest;
+}
+
+/// What is wrong with a command line, in one sentence: CLI11's, except for a word that nobody
+/// knows, which is named with the nearest option or subcommand. Never shows more of a prompt than
+/// CLI11.
+[[nodiscard]] inline std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error,
+                                                int argc, char** argv) {
+  const auto meant = [](std::string problem, const std::string& nearest) {
+    return nearest.empty() ? problem : problem + " (did you mean " + nearest + "?)";
+  };
+  const auto used = app.get_subcommands();
+  const CLI::App& scope = used.empty() ? app : *used.front();
+  std::vector<std::string> options;
+  for (const CLI::Option* option : scope.get_options()) {
+    for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) options.push_back("-" + name);
+  }
+  for (int at = 1; at < argc; ++at) {
+    const std::string_view argument = argv[at];
+    if (argument == "--") break;
+    const std::string word(argument.substr(0, argument.find('=')));
+    if (word.size() < 3 || !word.starts_with("--")) continue;
+    if (std::find(options.begin(), options.end(), word) != options.end()) continue;
+    return meant(word + ": no such option", nearest_of(word, options));
+  }
+  if (used.empty() && argc > 1 && argv[1][0] != '-') {
+    std::vector<std::string> commands;
+    for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+    return meant(std::string(argv[1]) +
+                     ": no such command: expected segment, chat, parity, info "
+                     "or tokenize",
+                 nearest_of(argv[1], commands));
+  }
+  return error.what();
 }
 
 }  // namespace stamp::command

@@ -45,7 +45,8 @@ int compare_with(const Settings& s, const Choice& choice, const ExportedRun& run
   ProgressLine progress(s.quiet);
   double loading = 0;
   Model<B> model = open_model<B>(s, choice, progress, loading);
-  const auto recording = replay(model.engine(), model.stamp(), run.input);
+  const auto recording =
+      naming_bad_weights(model, [&] { return replay(model.engine(), model.stamp(), run.input); });
   const Tolerance tolerance =
       s.tolerance ? Tolerance{*s.tolerance, *s.tolerance} : tolerance_of(element_of(choice.dtype));
 
@@ -64,19 +65,24 @@ int compare_with(const Settings& s, const Choice& choice, const ExportedRun& run
     ++failed;
     if (first.empty()) first = row.name;
   }
+  if (compared == 0) {
+    fail(Fault::usage, "nothing compared: --only " + s.only +
+                           ": expected a pattern that matches "
+                           "a tensor's name, found none");
+  }
   if (s.json_file) {
     const nlohmann::ordered_json report{
-        {"model", model_folder(s).string()}, {"activations", s.activations->string()},
-        {"backend", choice.backend},         {"dtype", choice.dtype},
+        {"model", model_folder(s).string()},
+        {"activations", s.activations->string()},
+        {"backend", choice.backend},
+        {"dtype", choice.dtype},
         {"relative_tolerance", tolerance.relative},
         {"absolute_tolerance", tolerance.absolute},
-        {"first_failure", first.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(first)},
+        {"first_failure",
+         first.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(first)},
         {"rows", std::move(rows)}};
-    checkpoint::write_file_atomically(*s.json_file, report.dump(2));
-  }
-  if (compared == 0) {
-    fail(Fault::usage, "nothing compared: --only " + s.only + ": expected a pattern that matches "
-                                                              "a tensor's name, found none");
+    checkpoint::write_file_atomically(
+        *s.json_file, report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   }
   if (failed == 0) {
     fmt::print("{} tensors agree\n", compared);
@@ -91,6 +97,7 @@ int compare_with(const Settings& s, const Choice& choice, const ExportedRun& run
 int parity_command(const Settings& s) {
   const Choice choice = choose(s);
   const ExportedRun run = read_exported_run(*s.activations);
+  if (s.json_file) check_output_file(*s.json_file, *s.activations);
   return with_engine(choice, [&]<class B>() { return compare_with<B>(s, choice, run); });
 }
 

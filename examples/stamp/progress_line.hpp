@@ -10,6 +10,8 @@
 #include <stamp/observe/progress.hpp>
 #include <string>
 
+#include "say.hpp"
+
 namespace stamp::command {
 
 /// Hears Progress and shows it; the last stage ends its line when the next one starts.
@@ -31,7 +33,7 @@ class ProgressLine {
       open_ = true;
     }
     last_ = progress;
-    if (terminal_) fmt::print(stderr, "\r\x1b[K{}", line());
+    if (terminal_) say("\r\x1b[K{}", line());
   }
 
   /// Ends the line of the current stage.
@@ -39,9 +41,9 @@ class ProgressLine {
     if (!open_) return;
     open_ = false;
     if (terminal_) {
-      fmt::print(stderr, "\r\x1b[K{}\n", line());
+      say("\r\x1b[K{}\n", line());
     } else {
-      fmt::print(stderr, "{}\n", line());
+      say("{}\n", line());
     }
     std::fflush(stderr);
   }

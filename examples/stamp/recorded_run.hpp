@@ -45,9 +45,9 @@ void write_recorded_run(const std::filesystem::path& file, Model<B>& model, cons
   add_integers("input_ids", {static_cast<Index>(input.ids.size())},
                {input.ids.begin(), input.ids.end()});
   add_integers("image_grid_thw", {1, 3}, {answer.grid.t, answer.grid.h, answer.grid.w});
-  tensors.push_back(checkpoint::named(
-      "pixel_values", {answer.grid.patches(), model.config().vision.patch_length()},
-      std::span<const float>(input.pixel_values)));
+  tensors.push_back(checkpoint::named("pixel_values",
+                                      {answer.grid.patches(), model.config().vision.patch_length()},
+                                      std::span<const float>(input.pixel_values)));
   checkpoint::write_safetensors(file, tensors,
                                 {{"prompt", s.prompt},
                                  {"prompt_length", std::to_string(input.prompt_length)},

@@ -20,19 +20,22 @@ int answer_about(const Settings& s, const Choice& choice, const Image& image) {
   progress.end();
   answer.timings.load = loading;
   answer.timings.total += loading;
-  for (const std::string& note : answer.notes) fmt::print(stderr, "stamp: note: {}\n", note);
+  for (const std::string& note : answer.notes) say("stamp: note: {}\n", note);
 
-  if (s.activations) write_recorded_run(*s.activations, model, image, answer, options, s);
-  const auto result = write_answer(
-      s.out, answer, image, facts_of(s, choice, model, s.image.string(), s.prompt));
-  if (s.explain) fmt::print(stderr, "{}", explanation(answer, options));
+  if (s.activations) {
+    naming_bad_weights(
+        model, [&] { write_recorded_run(*s.activations, model, image, answer, options, s); });
+  }
+  const auto result =
+      write_answer(s.out, answer, image, facts_of(s, choice, model, s.image.string(), s.prompt));
+  if (s.explain) say("{}", explanation(answer, options));
   if (s.json) {
     fmt::print("{}\n", result);
   } else {
     fmt::print("{}\n", answer.text);
-    if (!s.quiet) fmt::print(stderr, "results  {}\n", (s.out / "overlay.png").string());
+    if (!s.quiet) say("results  {}\n", (s.out / "overlay.png").string());
   }
-  return std::fflush(stdout) == 0 ? 0 : static_cast<int>(Fault::resource);
+  return 0;
 }
 
 }  // namespace
@@ -44,6 +47,7 @@ int segment_command(const Settings& s) {
   }
   const Choice choice = choose(s);
   check_output_folder(s.out, s.image);
+  if (s.activations) check_output_file(*s.activations, s.image);
   const Image image = read_image(s.image, read_options(s));
   return with_engine(choice, [&]<class B>() { return answer_about<B>(s, choice, image); });
 }

@@ -152,6 +152,7 @@ def main():
     t = Tokenizer.from_file(str(a.state / "tokenizer.json"))
     save_file(checkpoint(state["weights" if a.last else "ema"]), a.out / "model.safetensors",
               {"format": "pt"})
+    (a.out / "model.safetensors").chmod(0o644)
     t.save(str(a.out / "tokenizer.json"))
     for name, content in configs(t).items():
         (a.out / name).write_text(json.dumps(content, indent=2) + "\n")

@@ -44,21 +44,24 @@ def share_of_cells(cover, gh, gw):
     return cover.float().view(b, k, gh, 4, gw, 4).mean((3, 5)).view(b, k, gh * gw) / 255
 
 
-def losses(w, shard, head_ids, mask_id, passes):
+def losses(w, shard, head_ids, mask_id, passes, see):
     gh, gw = (int(x) for x in shard["grid"])
     b, n = len(shard["count"]), gh * gw
     ids, span, seg_at, seg_of = (shard[k] for k in ("ids", "span", "seg_at", "seg_of"))
     q, t = ids.shape[1:]
-    features = tiny_stamp.vision(w, tiny_stamp.patches(shard["image"]), gh, gw)
-    dense_total, _, right = dense_labels.loss(w, features, dense_labels.cells(shard))
+    with torch.set_grad_enabled(see):              # the tower rests in some steps: it changes slowly
+        features = tiny_stamp.vision(w, tiny_stamp.patches(shard["image"]), gh, gw)
+        dense_total, _, right = dense_labels.loss(w, features, dense_labels.cells(shard))
     # which <|seg|> of the first branches gets a mask pass
-    amount = (seg_at[:, :passes] >= 0).sum(-1)
-    pick = (torch.rand(b, passes) * amount).long().clamp(min=0).unsqueeze(-1)
-    at = seg_at[:, :passes].gather(-1, pick).squeeze(-1)
-    thing = seg_of[:, :passes].gather(-1, pick).squeeze(-1)
-    valid = at >= 0
+    at = thing = None
+    if passes:
+        amount = (seg_at[:, :passes] >= 0).sum(-1)
+        pick = (torch.rand(b, passes) * amount).long().clamp(min=0).unsqueeze(-1)
+        at = seg_at[:, :passes].gather(-1, pick).squeeze(-1)
+        thing = seg_of[:, :passes].gather(-1, pick).squeeze(-1)
+        valid = at >= 0
     cells, branches, masks = tiny_stamp.language(
-        w, features, head_ids, ids, at.clamp(min=0), mask_id, gh, gw, passes)
+        w, features, head_ids, ids, at.clamp(min=0) if passes else None, mask_id, gh, gw, passes)
 
     # text: the answer's tokens, each predicted by the row before it
     row = torch.arange(t - 1)
@@ -71,12 +74,17 @@ def losses(w, shard, head_ids, mask_id, passes):
     text = (each * weight).sum() / weight.sum()
 
     # masks
-    keep = valid.flatten()
-    y = tiny_stamp.classify(w, masks).view(b * passes, 1, gh, gw)[keep]
-    y = F.interpolate(y, scale_factor=4, mode="bilinear", align_corners=False).flatten(1)
-    truth = shard["cover"].gather(1, thing.clamp(min=0)[..., None, None].expand(
-        -1, -1, 4 * gh, 4 * gw)).view(b * passes, -1)[keep].float() / 255
-    mask = overlap_loss(y, truth).mean()
+    mask, iou = torch.zeros(()), torch.zeros(())
+    if passes:
+        keep = valid.flatten()
+        y = tiny_stamp.classify(w, masks).view(b * passes, 1, gh, gw)[keep]
+        y = F.interpolate(y, scale_factor=4, mode="bilinear", align_corners=False).flatten(1)
+        truth = shard["cover"].gather(1, thing.clamp(min=0)[..., None, None].expand(
+            -1, -1, 4 * gh, 4 * gw)).view(b * passes, -1)[keep].float() / 255
+        mask = overlap_loss(y, truth).mean()
+        with torch.no_grad():
+            on, is_ = y > 0, truth > .5
+            iou = ((on & is_).sum(-1) / (on | is_).sum(-1).clamp(min=1)).mean()
 
     # pointers
     share = share_of_cells(shard["cover"], gh, gw)
@@ -103,8 +111,6 @@ def losses(w, shard, head_ids, mask_id, passes):
 
     total = text + mask + point + .5 * point_union + .5 * told + dense_total
     with torch.no_grad():
-        on, is_ = y > 0, truth > .5
-        iou = ((on & is_).sum(-1) / (on | is_).sum(-1).clamp(min=1)).mean()
         p_on, p_is = point_seg > 0, share[tuple(torch.nonzero(seg_at >= 0, as_tuple=True)[:1])][
             torch.arange(len(point_seg)), seg_of[seg_at >= 0]] > .5
         p_iou = ((p_on & p_is).sum(-1) / (p_on | p_is).sum(-1).clamp(min=1)).mean()
@@ -114,6 +120,8 @@ def losses(w, shard, head_ids, mask_id, passes):
         start = (fine * first).sum() / first.sum()
     stats = {"text": text, "mask": mask, "point": point, "union": point_union, "told": told, "dense": dense_total,
              "iou": iou, "point_iou": p_iou, "exact": exact, "start": start, **right}
+    if not passes:
+        del stats["mask"], stats["iou"]
     return total, {k: float(v.detach()) for k, v in stats.items()}
 
 
@@ -166,9 +174,12 @@ def main():
     p.add_argument("--decay", type=float, default=.35, help="last share of the time, falling to zero")
     p.add_argument("--batch", type=int, default=8)
     p.add_argument("--passes", type=int, default=1, help="mask passes an image, at most 2")
+    p.add_argument("--mask-every", type=int, default=1, help="steps from one with mask passes to the next")
+    p.add_argument("--see-every", type=int, default=1, help="steps from one that trains vision to the next")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--full", type=float, default=.05, help="share of shards at 400 cells")
     p.add_argument("--easy", action="store_true", help="more plain descriptions")
+    p.add_argument("--rate", type=float, default=.4, help="factor on 0.02 (Muon) and 0.001 (AdamW)")
     p.add_argument("--vision-rate", type=float, default=.15)
     p.add_argument("--seed", type=int, default=1)
     a = p.parse_args()
@@ -210,20 +221,22 @@ def main():
         batch = {k: v if k == "grid" else v[at:at + a.batch] for k, v in shard.items()}
         at += a.batch
         leaf = {n: t.bfloat16().requires_grad_() for n, t in weights.items()}
-        grads, stats = team.gradients(leaf, batch, head_ids, mask_id, a.passes)
+        grads, stats = team.gradients(leaf, batch, head_ids, mask_id, a.passes if step % a.mask_every == 0 else 0,
+                                      step % a.see_every == 0)
         norm = float(torch.sqrt(sum(g.square().sum() for g in grads.values())))
         for g in grads.values():
             g.mul_(min(1.0, 1 / norm))
         left = (a.seconds - spent) / (a.decay * a.seconds)
         scale = min(1, (step + 1) / 40) * min(1.0, max(.01, left))
-        optimizer.step(grads, scale, factor)
+        optimizer.step(grads, scale * a.rate, factor)
         keep = min(.998, (1 + step) / (10 + step))
         for n in ema:
             ema[n].lerp_(weights[n], 1 - keep)
         step += 1
         images += a.batch
         spent += time.time() - start
-        mean = stats if mean is None else {k: .97 * mean[k] + .03 * stats[k] for k in stats}
+        mean = stats if mean is None else {
+            k: .97 * v + .03 * stats[k] if k in stats else v for k, v in mean.items()}
         if step % 10 == 0:
             if log.tell() == 0:
                 log.write("step,seconds,images,threads,rate," + ",".join(mean) + "\n")

@@ -32,8 +32,8 @@ std::vector<Case> cases() {
     const std::string model = entry["model"];
     list.push_back({name, goldens / model, activations_of(entry["activations"])});
     if (entry["activations_float64"].is_string()) {
-      list.push_back({name + "-float64", goldens / model,
-                      activations_of(entry["activations_float64"]), true});
+      list.push_back(
+          {name + "-float64", goldens / model, activations_of(entry["activations_float64"]), true});
     }
   }
   return list;
@@ -49,8 +49,8 @@ void run_case(const Case& golden, stamp::Tolerance tolerance) {
   ASSERT_GE(rows.size(), 5U) << "a golden with so few activations proves nothing";
   for (const auto& row : rows) {
     EXPECT_TRUE(row.ok) << row.name << " " << stamp::to_string(std::span(row.shape))
-                        << ": largest difference " << row.largest_difference << ", "
-                        << row.used << " of the tolerance, cosine " << row.cosine;
+                        << ": largest difference " << row.largest_difference << ", " << row.used
+                        << " of the tolerance, cosine " << row.cosine;
   }
 }
 
@@ -61,8 +61,8 @@ TEST_P(Goldens, ReferenceIsPyTorchLayerByLayer) {
     // |found - expected| ≤ 1e-9·(1e-3 + |expected|) a layer, and nothing less.
     run_case<stamp::reference::Engine<double>>(GetParam(), {1e-9, 1e-12});
   } else {
-    run_case<stamp::reference::Engine<float>>(
-        GetParam(), stamp::tolerance_of(stamp::ElementType::float32));
+    run_case<stamp::reference::Engine<float>>(GetParam(),
+                                              stamp::tolerance_of(stamp::ElementType::float32));
   }
 }
 

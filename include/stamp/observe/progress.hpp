@@ -13,12 +13,18 @@ enum class Stage { load, image, vision, prefill, decode, mask };
 
 [[nodiscard]] constexpr std::string_view name_of(Stage stage) {
   switch (stage) {
-    case Stage::load: return "load";
-    case Stage::image: return "image";
-    case Stage::vision: return "vision";
-    case Stage::prefill: return "prefill";
-    case Stage::decode: return "decode";
-    case Stage::mask: return "mask";
+    case Stage::load:
+      return "load";
+    case Stage::image:
+      return "image";
+    case Stage::vision:
+      return "vision";
+    case Stage::prefill:
+      return "prefill";
+    case Stage::decode:
+      return "decode";
+    case Stage::mask:
+      return "mask";
   }
   return "?";
 }

@@ -18,9 +18,9 @@ namespace stamp {
 
 /// How an answer came about, for result.json.
 struct RunFacts {
-  std::string image;   ///< path as given
+  std::string image;  ///< path as given
   std::string prompt;
-  std::string model;   ///< checkpoint folder
+  std::string model;  ///< checkpoint folder
   Index parameters = 0;
   std::string stored_type;  ///< of the weights
   std::string backend;
@@ -34,16 +34,17 @@ struct RunFacts {
   Json masks = Json::array();
   for (const Mask& mask : answer.masks) {
     const RunLength runs = encode_run_length(mask.picture);
-    masks.push_back({{"index", mask.index},
-                     {"label", mask.label ? Json(*mask.label) : Json(nullptr)},
-                     {"token_index", mask.token_index},
-                     {"grid", {mask.rows, mask.columns}},
-                     {"area", mask.area},
-                     {"bbox", mask.bbox},
-                     {"score", mask.score},
-                     {"segmentation", {{"size", {runs.height, runs.width}}, {"counts", runs.counts}}},
-                     {"file", "mask-" + std::to_string(mask.index) + ".png"},
-                     {"refined_file", nullptr}});
+    masks.push_back(
+        {{"index", mask.index},
+         {"label", mask.label ? Json(*mask.label) : Json(nullptr)},
+         {"token_index", mask.token_index},
+         {"grid", {mask.rows, mask.columns}},
+         {"area", mask.area},
+         {"bbox", mask.bbox},
+         {"score", mask.score},
+         {"segmentation", {{"size", {runs.height, runs.width}}, {"counts", runs.counts}}},
+         {"file", "mask-" + std::to_string(mask.index) + ".png"},
+         {"refined_file", nullptr}});
   }
   const Timings& t = answer.timings;
   return {{"version", 1},
@@ -98,10 +99,10 @@ inline void check_output_folder(const std::filesystem::path& folder,
     fail(Fault::resource, "output folder: " + shown + ": cannot be made, " + error.message());
   }
   const fs::path name = input.filename();
-  const bool ours = name == "overlay.png" || (name.string().starts_with("mask-") &&
-                                              name.extension() == ".png");
-  if (ours && fs::equivalent(input.parent_path().empty() ? "." : input.parent_path(), folder,
-                             error)) {
+  const bool ours =
+      name == "overlay.png" || (name.string().starts_with("mask-") && name.extension() == ".png");
+  if (ours &&
+      fs::equivalent(input.parent_path().empty() ? "." : input.parent_path(), folder, error)) {
     fail(Fault::usage, "output folder: " + shown + ": its " + name.string() +
                            " is the input image: expected another folder");
   }
@@ -110,9 +111,79 @@ inline void check_output_folder(const std::filesystem::path& folder,
   fs::remove(probe, error);
 }
 
-/// Writes every file whole or not at all, and result.json last, so that it never names a file
-/// that is missing. Masks of an earlier run that this one does not replace are removed. Returns
-/// the text of result.json. Throws Error{resource} when the disk is full.
+/// Proves that `file` can be written and is not `input`. Called before anything is computed. Throws
+/// as AtomicFile does, and Error{usage} for the input.
+inline void check_output_file(const std::filesystem::path& file,
+                              const std::filesystem::path& input) {
+  std::error_code error;
+  if (std::filesystem::equivalent(file, input, error)) {
+    fail(Fault::usage,
+         "output file: " + checkpoint::shown(file) + ": is the input: expected another name");
+  }
+  const checkpoint::AtomicFile probe(file);
+}
+
+namespace detail {
+
+/// A folder below the results' own where they are made. Nothing moves before all of it is on disk,
+/// so a disk that fills up leaves the earlier results as they were.
+class Staging {
+ public:
+  explicit Staging(const std::filesystem::path& folder)
+      : folder_(folder), place_(folder / ".partial") {
+    clear();  // what a run that was killed left
+    std::error_code error;
+    std::filesystem::create_directory(place_, error);
+    if (error) {
+      fail(Fault::resource, checkpoint::shown(place_) + ": cannot be made, " + error.message());
+    }
+  }
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  Staging(Staging&&) = delete;
+  Staging& operator=(Staging&&) = delete;
+  ~Staging() { clear(); }
+
+  /// Where to write the file that will be called `name`.
+  [[nodiscard]] std::filesystem::path add(const std::string& name) {
+    std::error_code error;
+    const auto there = std::filesystem::symlink_status(folder_ / name, error);
+    if (std::filesystem::is_directory(there)) {
+      fail(Fault::resource,
+           checkpoint::shown(folder_ / name) + ": cannot be written, it is not a regular file");
+    }
+    names_.push_back(name);
+    return place_ / name;
+  }
+
+  /// Moves all files to their places in the order in which they were added.
+  void commit() {
+    std::error_code error;
+    for (const std::string& name : names_) {
+      std::filesystem::rename(place_ / name, folder_ / name, error);
+      if (error) {
+        fail(Fault::resource,
+             checkpoint::shown(folder_ / name) + ": cannot be written, " + error.message());
+      }
+    }
+  }
+
+ private:
+  void clear() const {
+    std::error_code ignored;
+    std::filesystem::remove_all(place_, ignored);
+  }
+
+  std::filesystem::path folder_;
+  std::filesystem::path place_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace detail
+
+/// Writes all files or none, and result.json last, so that it never names a file that is missing.
+/// Masks of an earlier run that this one does not replace are removed. Returns the text of
+/// result.json. Throws Error{resource} when the disk is full.
 inline std::string write_answer(const std::filesystem::path& folder, const Answer& answer,
                                 const Image& image, const RunFacts& facts) {
   std::vector<Bitmap> pictures;
@@ -123,16 +194,19 @@ inline std::string write_answer(const std::filesystem::path& folder, const Answe
                                        {mask.rows, mask.columns},
                                        std::span<const float>(mask.logits)));
   }
-  const std::string result = answer_json(answer, facts).dump(2);
-  const auto tinted = encode_png(overlay(image, pictures));
-
+  // Paths need not be UTF-8, JSON must be.
+  const std::string result =
+      answer_json(answer, facts).dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  detail::Staging staging(folder);
   for (std::size_t at = 0; at < pictures.size(); ++at) {
-    checkpoint::write_file_atomically(folder / ("mask-" + std::to_string(at) + ".png"),
+    checkpoint::write_file_atomically(staging.add("mask-" + std::to_string(at) + ".png"),
                                       encode_png(pictures[at]));
   }
-  checkpoint::write_file_atomically(folder / "overlay.png", tinted);
-  checkpoint::write_safetensors(folder / "logits.safetensors", logits);
-  checkpoint::write_file_atomically(folder / "result.json", std::string_view(result));
+  checkpoint::write_file_atomically(staging.add("overlay.png"),
+                                    encode_png(overlay(image, pictures)));
+  checkpoint::write_safetensors(staging.add("logits.safetensors"), logits);
+  checkpoint::write_file_atomically(staging.add("result.json"), std::string_view(result));
+  staging.commit();
   std::error_code ignored;
   for (std::size_t at = pictures.size();
        std::filesystem::remove(folder / ("mask-" + std::to_string(at) + ".png"), ignored); ++at) {

@@ -6,11 +6,11 @@
 #include <cmath>
 #include <stamp/image/run_length.hpp>
 #include <stamp/image/upsample.hpp>
+#include <stamp/model/stamp/dialogue.hpp>
 #include <stamp/observe/progress.hpp>
 #include <stamp/observe/recorder.hpp>
 #include <stamp/session/answer.hpp>
-#include <stamp/session/model.hpp>
-#include <stamp/model/stamp/dialogue.hpp>
+#include <stamp/session/weight_faults.hpp>
 #include <stamp/text/mask_labels.hpp>
 
 namespace stamp {
@@ -18,19 +18,19 @@ namespace stamp {
 /// Settings of one question. The defaults are the released predictor's, except that masks are read
 /// out smoothly and special tokens typed by the user are plain text.
 struct SegmentOptions {
-  std::optional<std::string> response;  ///< take this as the answer instead of generating one
-  std::optional<std::string> system;    ///< system prompt of the first round
+  std::optional<std::string> response{};  ///< take this as the answer instead of generating one
+  std::optional<std::string> system{};    ///< system prompt of the first round
   text::SpecialTokens special_tokens = text::SpecialTokens::as_text;  ///< those in the prompt
   Index max_new_tokens = 1024;
-  Index max_masks = 64;                     ///< what an answer asks for beyond that is noted
-  std::optional<text::Sampling> sampling;   ///< default: generation_config.json
+  Index max_masks = 64;                      ///< what an answer asks for beyond that is noted
+  std::optional<text::Sampling> sampling{};  ///< default: generation_config.json
   Resize resize = Resize::pillow;
-  std::optional<Index> min_pixels;          ///< default: preprocessor_config.json
-  std::optional<Index> max_pixels;
+  std::optional<Index> min_pixels{};  ///< default: preprocessor_config.json
+  std::optional<Index> max_pixels{};
   MaskPositions mask_positions = MaskPositions::text;
   Upsample upsample = Upsample::bilinear;
-  double threshold = 0;                     ///< foreground where a logit is above
-  OnProgress progress;
+  double threshold = 0;  ///< foreground where a logit is above
+  OnProgress progress{};
 };
 
 /// Seconds since it was made or last asked.
@@ -83,7 +83,18 @@ class Conversation {
 
   /// One round: phase 1 gives the words, phase 2 a mask for every `<|seg|>` of this round. Throws
   /// Error{input} for a prompt that is empty, too long or not UTF-8, before anything is computed.
+  /// A weight that is NaN or infinite is Error{input}, too, once it spoils an activation.
   [[nodiscard]] Answer ask(std::string_view prompt, const SegmentOptions& options = {}) {
+    return naming_bad_weights(model_, [&] { return answer_to(prompt, options); });
+  }
+
+  /// The cells of one round's masks again, in one batched pass: for tests and for speed.
+  [[nodiscard]] Dialogue<B>& dialogue() { return dialogue_; }
+
+ private:
+  using Number = typename B::Number;
+
+  [[nodiscard]] Answer answer_to(std::string_view prompt, const SegmentOptions& options) {
     if (prompt.empty()) fail(Fault::input, "prompt empty: expected a question, found no text");
     Stopwatch watch;
     Answer answer = frame_;
@@ -94,8 +105,8 @@ class Conversation {
     check_length(ids.size());
     std::vector<text::TokenId> forced;
     if (options.response) {
-      forced = model_.tokenizer().encode(*options.response, text::SpecialTokens::as_control,
-                                         "response");
+      forced =
+          model_.tokenizer().encode(*options.response, text::SpecialTokens::as_control, "response");
       forced.push_back(model_.control().im_end);
       check_length(ids.size() + forced.size());
     }
@@ -129,12 +140,6 @@ class Conversation {
     return answer;
   }
 
-  /// The cells of one round's masks again, in one batched pass: for tests and for speed.
-  [[nodiscard]] Dialogue<B>& dialogue() { return dialogue_; }
-
- private:
-  using Number = typename B::Number;
-
   static void tell(const SegmentOptions& options, Stage stage, Index done, Index total) {
     if (options.progress) options.progress({stage, done, total});
   }
@@ -158,8 +163,8 @@ class Conversation {
   void check_length(std::size_t tokens) const {
     const Index limit = model_.config().text.max_position_embeddings;
     if (static_cast<Index>(tokens) > limit) {
-      fail(Fault::input, "prompt gives " + std::to_string(tokens) + " tokens, limit " +
-                             std::to_string(limit));
+      fail(Fault::input,
+           "prompt gives " + std::to_string(tokens) + " tokens, limit " + std::to_string(limit));
     }
   }
 
@@ -194,8 +199,7 @@ class Conversation {
   }
 
   /// Phase 2 for every `<|seg|>` from token `begin` of the dialogue on.
-  void segment(Answer& answer, std::size_t begin, const SegmentOptions& options,
-               Stopwatch& watch) {
+  void segment(Answer& answer, std::size_t begin, const SegmentOptions& options, Stopwatch& watch) {
     const auto seg = static_cast<text::TokenId>(model_.config().tokens.seg);
     std::vector<Index> found;
     const auto tokens = dialogue_.tokens();
@@ -225,8 +229,7 @@ class Conversation {
       answer.masks.push_back(std::move(mask));
     }
     answer.timings.mask = watch.lap();
-    tell(options, Stage::mask, static_cast<Index>(found.size()),
-         static_cast<Index>(found.size()));
+    tell(options, Stage::mask, static_cast<Index>(found.size()), static_cast<Index>(found.size()));
   }
 
   [[nodiscard]] static Mask picture_of(const MaskLogits<Number>& cells, const Answer& answer,
@@ -263,7 +266,7 @@ class Conversation {
   Recorder<Number> watch_;  ///< keeps nothing; stops at the first activation that is not finite
   std::vector<text::Turn> turns_;
   std::optional<PixelPatches> patches_;  ///< shown, not yet asked about
-  Answer frame_;                    ///< what an answer says about the image
+  Answer frame_;                         ///< what an answer says about the image
 };
 
 /// One image, one question. `image` as from read_image.

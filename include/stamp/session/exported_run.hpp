@@ -34,14 +34,7 @@ namespace detail {
 
 /// Where an activation stands in the computation, so that the first one that differs is the cause.
 [[nodiscard]] inline std::pair<int, Index> computed_at(std::string_view name) {
-  Index number = 0;
-  Index scale = 1;
-  std::string_view digits = name;
-  while (!digits.empty() && digits.back() >= '0' && digits.back() <= '9') {
-    number += scale * (digits.back() - '0');
-    scale *= 10;
-    digits.remove_suffix(1);
-  }
+  const Index number = leading_number(name.substr(name.find_last_not_of("0123456789") + 1));
   if (name == "position_ids") return {0, 0};
   if (name == "vision.patch_embed") return {1, 0};
   if (name.starts_with("vision.blocks.")) return {2, number};
@@ -50,8 +43,9 @@ namespace detail {
   if (name.starts_with("language.layers.")) return {5, number};
   if (name == "language.norm") return {6, 0};
   if (name == "language.logits") return {7, 0};
-  const auto mask = name.starts_with("mask.") ? std::atoi(std::string(name.substr(5)).c_str()) : 99;
-  const int first = 10 + 10 * mask;
+  constexpr Index unknown = 1'000'000;  // after all masks
+  const Index mask = name.starts_with("mask.") ? leading_number(name.substr(5)) : unknown;
+  const auto first = static_cast<int>(10 + 10 * mask);
   if (name.ends_with(".position_ids")) return {first, 0};
   if (name.ends_with(".embeddings")) return {first + 1, 0};
   if (name.find(".layers.") != std::string_view::npos) return {first + 2, number};
@@ -85,9 +79,13 @@ namespace detail {
     }
     run.input.ids.push_back(static_cast<std::int32_t>(id));
   }
-  run.input.prompt_length = std::atoll(metadata("prompt_length").c_str());
-  run.input.mask_positions =
-      metadata("mask_positions") == "grid" ? MaskPositions::grid : MaskPositions::text;
+  run.input.prompt_length = leading_number(metadata("prompt_length"));
+  const std::string positions = metadata("mask_positions");
+  if (positions != "text" && positions != "grid") {
+    fail(Fault::input, where + "mask_positions: expected text or grid, found " +
+                           checkpoint::printable(positions));
+  }
+  run.input.mask_positions = positions == "grid" ? MaskPositions::grid : MaskPositions::text;
   if (file.find("pixel_values")) {
     const auto pixels = tensor("pixel_values");
     run.input.pixel_values.resize(static_cast<std::size_t>(pixels.size()));
@@ -129,9 +127,9 @@ template <std::floating_point Number>
   std::vector<ParityRow> rows;
   for (const auto& [name, expected] : run.expected) {
     const auto found = recording.find(name);
-    rows.push_back(
-        compare(name, expected, found == recording.end() ? nullptr : &found->second, tolerance,
-                steps_before(name, config.vision.depth, config.text.num_hidden_layers)));
+    rows.push_back(compare(name, expected, found == recording.end() ? nullptr : &found->second,
+                           tolerance,
+                           steps_before(name, config.vision.depth, config.text.num_hidden_layers)));
   }
   return rows;
 }

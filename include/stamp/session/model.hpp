@@ -19,8 +19,8 @@ namespace stamp {
 
 /// How to open a checkpoint.
 struct LoadOptions {
-  std::optional<std::filesystem::path> base;  ///< base of a LoRA folder, where the folder's own
-                                              ///< base_model_name_or_path does not lead to it
+  std::optional<std::filesystem::path> base{};  ///< base of a LoRA folder, where the folder's own
+                                                ///< base_model_name_or_path does not lead to it
   Index threads = static_cast<Index>(std::thread::hardware_concurrency());
 };
 
@@ -30,12 +30,11 @@ template <Backend B>
 class Model {
  public:
   Model(checkpoint::Checkpoint folder, std::unique_ptr<B> engine, text::Tokenizer tokenizer)
-      : parts_(std::make_unique<Parts>(std::move(folder), std::move(engine),
-                                       std::move(tokenizer))) {
+      : parts_(
+            std::make_unique<Parts>(std::move(folder), std::move(engine), std::move(tokenizer))) {
     adopt_tokens();
     parts_->stamp.emplace(parts_->folder.config);
-    checkpoint::check_tensors(config(), expected_tensors(*parts_->stamp),
-                              *parts_->folder.weights);
+    checkpoint::check_tensors(config(), expected_tensors(*parts_->stamp), *parts_->folder.weights);
     bind(*parts_->engine, *parts_->stamp, *parts_->folder.weights);
     parts_->folder.weights->check_unchanged();
   }
@@ -121,8 +120,8 @@ template <Backend B>
                         : std::same_as<typename B::Element, float>
                             ? checkpoint::MergeInto::float32
                             : checkpoint::MergeInto::stored_type;
-  auto opened = checkpoint::open_checkpoint(
-      folder, options.base.value_or(std::filesystem::path()), into);
+  auto opened =
+      checkpoint::open_checkpoint(folder, options.base.value_or(std::filesystem::path()), into);
   auto tokenizer = text::read_tokenizer(opened.tokenizer_folder);
   return Model<B>(std::move(opened), std::make_unique<B>(options.threads), std::move(tokenizer));
 }

@@ -2,6 +2,7 @@
 // Is it PyTorch's number? One row a named activation, and the one tolerance of the project.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -38,13 +39,24 @@ struct ParityRow {
   std::string name;
   std::vector<Index> shape{};        ///< PyTorch's
   std::vector<Index> found_shape{};  ///< ours; empty where we have no such activation
-  double largest_difference = 0;   ///< max |found - expected|
-  double largest_relative = 0;     ///< the same over max |expected|
+  double largest_difference = 0;     ///< max |found - expected|
+  double largest_relative = 0;       ///< the same over max |expected|
   double cosine = 1;
-  double used = 0;                 ///< largest share of the tolerance that an element uses
-  std::vector<Index> worst{};      ///< where that element is
+  double used = 0;             ///< largest share of the tolerance that an element uses
+  std::vector<Index> worst{};  ///< where that element is
   bool ok = false;
 };
+
+/// The number that `digits` begins with, 0 if none; capped, for names come from any file.
+[[nodiscard]] constexpr Index leading_number(std::string_view digits) {
+  constexpr Index largest = 1'000'000;
+  Index number = 0;
+  for (const char digit : digits) {
+    if (digit < '0' || digit > '9') break;
+    number = std::min(largest, 10 * number + (digit - '0'));
+  }
+  return number;
+}
 
 /// How many layers' rounding an activation has been through: what the tolerance is scaled by.
 /// Each vision block, merger, decoder layer, norm and product counts one.
@@ -53,12 +65,7 @@ struct ParityRow {
   const auto number_after = [&](std::string_view prefix) -> std::optional<Index> {
     const auto at = name.find(prefix);
     if (at == std::string_view::npos) return std::nullopt;
-    Index number = 0;
-    for (std::size_t digit = at + prefix.size(); digit < name.size(); ++digit) {
-      if (name[digit] < '0' || name[digit] > '9') break;
-      number = 10 * number + (name[digit] - '0');
-    }
-    return number;
+    return leading_number(name.substr(at + prefix.size()));
   };
   const auto features = static_cast<double>(vision_layers + 2);
   const auto text = static_cast<double>(language_layers + 2);
