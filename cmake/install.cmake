@@ -13,3 +13,7 @@ configure_package_config_file(cmake/stamp-config.cmake.in stamp-config.cmake INS
 write_basic_package_version_file(stamp-config-version.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/stamp-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/stamp-config-version.cmake
   cmake/dependencies.cmake DESTINATION ${package_folder})
+if(TARGET stamp_command)
+  install(TARGETS stamp_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(DIRECTORY examples/models/tiny DESTINATION ${CMAKE_INSTALL_DATADIR}/stamp/models)
+endif()

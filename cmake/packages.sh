@@ -5,11 +5,11 @@
 # The versions are those of the Debian release; cmake/dependencies.cmake names the oldest that work.
 set -euo pipefail
 
-packages=(g++ cmake ninja-build pkg-config git ca-certificates ccache
+packages=(g++ cmake ninja-build pkg-config git ca-certificates ccache python3
   libeigen3-dev xtl-dev libfmt-dev nlohmann-json3-dev libcli11-dev libpcre2-dev libutf8proc-dev
   libstb-dev libjpeg62-turbo-dev libgtest-dev libgmock-dev libbenchmark-dev)
 if [ "${1:-}" = check ]; then
-  packages+=(clang-19 clang-format-19 clang-tidy-19 python3 python3-venv)
+  packages+=(clang-19 clang-format-19 clang-tidy-19 python3-venv)
 fi
 
 missing=()

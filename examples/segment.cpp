@@ -11,8 +11,7 @@ int main(int argc, char** argv) {
   }
   try {
     auto model = stamp::load<stamp::reference::Backend>(argv[1]);
-    const auto answer =
-        stamp::segment(model, stamp::read_image(std::filesystem::path(argv[2])), argv[3]);
+    const auto answer = stamp::segment(model, stamp::read_image(argv[2]), argv[3]);
     std::printf("%s\n", answer.text.c_str());
     for (const auto& mask : answer.masks) {
       std::printf("mask %td: %td pixels, score %.2f, grid %td x %td\n", mask.index, mask.area,

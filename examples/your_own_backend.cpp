@@ -41,8 +41,7 @@ int main(int argc, char** argv) {
                   std::string(stamp::name_of(progress.stage)).c_str(), (sum - before) / 1e6);
       before = sum;
     };
-    const auto answer =
-        stamp::segment(model, stamp::read_image(std::filesystem::path(argv[2])), argv[3], options);
+    const auto answer = stamp::segment(model, stamp::read_image(argv[2]), argv[3], options);
     std::printf("%s\n", answer.text.c_str());
     return 0;
   } catch (const stamp::Error& error) {

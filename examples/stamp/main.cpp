@@ -168,8 +168,8 @@ int main(int argc, char** argv) {
   try {
     try {
       return stamp::command::flush_output(stamp::command::run(argc, argv));
-    } catch (const std::filesystem::filesystem_error&) {
-      throw;
+    } catch (const std::filesystem::filesystem_error& error) {  // a path that leads nowhere
+      stamp::fail(stamp::Fault::input, error.what());
     } catch (const std::system_error& error) {
       // A thread that cannot be started, or what fmt::print makes of a failed write to stdout.
       const int cause = error.code().value();

@@ -6,7 +6,6 @@ training model's.
 """
 import argparse
 import json
-import shutil
 from pathlib import Path
 
 import torch
@@ -157,8 +156,11 @@ def main():
     for name, content in configs(t).items():
         (a.out / name).write_text(json.dumps(content, indent=2) + "\n")
     (a.out / "training").mkdir(exist_ok=True)
-    if (a.state / "log.csv").exists():
-        shutil.copy(a.state / "log.csv", a.out / "training" / "log.csv")
+    if (a.state / "log.csv").exists():             # a resumed run repeats steps: the last word counts
+        head, *rows = (a.state / "log.csv").read_text().splitlines()
+        rows = {int(r.split(",")[0]): r for r in rows}
+        (a.out / "training" / "log.csv").write_text(
+            "\n".join([head, *(rows[k] for k in sorted(rows) if k <= state["step"])]) + "\n")
     print(f"step {state['step']}, {state['images']} images, {state['spent']:.0f} s")
     if a.check:
         check(a.out)

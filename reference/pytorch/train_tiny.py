@@ -7,6 +7,7 @@ cells they mean, so that every question teaches where, not only the one that pay
 """
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -180,6 +181,7 @@ def main():
     p.add_argument("--full", type=float, default=.05, help="share of shards at 400 cells")
     p.add_argument("--easy", action="store_true", help="more plain descriptions")
     p.add_argument("--rate", type=float, default=.4, help="factor on 0.02 (Muon) and 0.001 (AdamW)")
+    p.add_argument("--average", type=float, default=.998, help="memory of the exported running average")
     p.add_argument("--vision-rate", type=float, default=.15)
     p.add_argument("--seed", type=int, default=1)
     a = p.parse_args()
@@ -214,7 +216,9 @@ def main():
     def factor(name):
         return a.vision_rate if name.startswith("visual") else 3.0 if "embed_tokens" in name else 1.0
 
-    while spent < a.seconds:
+    asked_to_stop = []
+    signal.signal(signal.SIGTERM, lambda *_: asked_to_stop.append(True))
+    while spent < a.seconds and not asked_to_stop:
         if shard is None or at + a.batch > len(shard["count"]):
             shard, at = warm_vision.next_shard(a.state / "pool"), 0
         start = time.time()
@@ -229,7 +233,7 @@ def main():
         left = (a.seconds - spent) / (a.decay * a.seconds)
         scale = min(1, (step + 1) / 40) * min(1.0, max(.01, left))
         optimizer.step(grads, scale * a.rate, factor)
-        keep = min(.998, (1 + step) / (10 + step))
+        keep = min(a.average, (1 + step) / (10 + step))
         for n in ema:
             ema[n].lerp_(weights[n], 1 - keep)
         step += 1
@@ -243,7 +247,7 @@ def main():
             log.write(f"{step},{spent:.0f},{images},{team.size},{scale:.3f},"
                       + ",".join(f"{v:.4f}" for v in mean.values()) + "\n")
             log.flush()
-        if step % 100 == 0 or spent >= a.seconds:
+        if step % 50 == 0 or spent >= a.seconds or asked_to_stop:
             part = Path(str(file) + ".part")
             torch.save({"weights": weights, "ema": ema, "optimizer": optimizer.state(), "step": step,
                         "spent": spent, "images": images}, part)

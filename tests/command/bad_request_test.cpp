@@ -45,14 +45,18 @@ std::string big_endian(std::uint32_t value) {
 }
 /// A PNG that has said no more than how large it is.
 std::string png_of(std::uint32_t width, std::uint32_t height) {
-  const std::string header = "IHDR" + big_endian(width) + big_endian(height) + "\x08\x00\x00\x00\x00"s;
+  const std::string header =
+      "IHDR" + big_endian(width) + big_endian(height) + "\x08\x00\x00\x00\x00"s;
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(header.data());
   return "\x89PNG\r\n\x1A\n" + big_endian(13) + header +
          big_endian(stamp::detail::crc32({bytes, header.size()})) + big_endian(4) + "IDAT" +
          std::string(8, 'x');
 }
+/// A JPEG of 65535 x 65535 pixels with the tables and the scan of a small one.
 std::string jpeg_of_largest_size() {
-  return "\xFF\xD8\xFF\xC0\x00\x11\x08\xFF\xFF\xFF\xFF\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01\xFF\xD9"s;
+  std::string bytes = files::read(goldens / "images/jpeg_420.jpg");
+  bytes.replace(bytes.find("\xFF\xC0") + 5, 4, "\xFF\xFF\xFF\xFF");
+  return bytes;
 }
 /// The last scan of a progressive JPEG a thousand times.
 std::string jpeg_of_many_scans() {
@@ -77,7 +81,8 @@ std::vector<Row> rows() {
       prompt(40, "prompt_surrogate", "x\xED\xA0\x80", {"prompt is not UTF-8 at byte 1"}),
       prompt(41, "prompt_empty", "", {"prompt empty"}),
       prompt(43, "prompt_long", std::string(100'000, 'x'), {"prompt gives", "tokens, limit 4096"}),
-      option(40, "response_not_utf8", {"--response", "\xC3\x28"}, 3, {"response is not UTF-8 at byte 0"}),
+      option(40, "response_not_utf8", {"--response", "\xC3\x28"}, 3,
+             {"response is not UTF-8 at byte 0"}),
       option(40, "system_not_utf8", {"--system", "\xC3\x28"}, 3, {"not UTF-8 at byte 0"}),
       picture(46, "image_empty", "", {"picture.png", "not a supported image"}),
       picture(47, "image_is_text", "hello, this is text", {"not a supported image", "magic"}),
@@ -87,7 +92,8 @@ std::vector<Row> rows() {
       picture(50, "png_of_0x0", png_of(0, 0), {"zero size"}),
       picture(50, "pgm_of_0x0", "P5 0 0 255\n", {"zero size"}),
       picture(52, "jpeg_65535", jpeg_of_largest_size(), {"65535 x 65535", "over limit 64M"}),
-      picture(53, "png_bomb", png_of(50'000, 50'000), {"50000 x 50000 = 2500000000 pixels over limit 64M"}),
+      picture(53, "png_bomb", png_of(50'000, 50'000),
+              {"50000 x 50000 = 2500000000 pixels over limit 64M"}),
       picture(54, "png_1x100000", png_of(1, 100'000), {"aspect ratio 100000.0 over 200"}),
       picture(54, "png_52800x44", png_of(52'800, 44), {"aspect ratio 1200.0 over 200"}),
       picture(54, "pgm_1x20000", "P5 1 20000 255\n" + std::string(20'000, 'x'),
@@ -118,41 +124,67 @@ std::vector<Row> rows() {
            },
            {"loop.png", "not a regular file"}),
       path("image_with_line_break", [](const Site& s) { return s.folder / "a\nb.png"; }, {"b.png"}),
-      {59, "out_in_proc", "tied",
-       [](const Site& s) { return segment(tall, "the mug", s.model, "/proc/stamp-out"); }, 4,
+      {59,
+       "out_in_proc",
+       "tied",
+       [](const Site& s) { return segment(tall, "the mug", s.model, "/proc/stamp-out"); },
+       4,
        {"output folder", "/proc/stamp-out"}},
-      {59, "out_in_sys", "tied",
-       [](const Site& s) { return segment(tall, "the mug", s.model, "/sys"); }, 4, {"/sys"}},
-      {59, "out_is_a_file", "tied",
-       [](const Site& s) { return segment(tall, "the mug", s.model, s.write("file", "")); }, 2,
+      {59,
+       "out_in_sys",
+       "tied",
+       [](const Site& s) { return segment(tall, "the mug", s.model, "/sys"); },
+       4,
+       {"/sys"}},
+      {59,
+       "out_is_a_file",
+       "tied",
+       [](const Site& s) { return segment(tall, "the mug", s.model, s.write("file", "")); },
+       2,
        {"output folder", "expected a folder, found a file"}},
-      {59, "out_below_a_file", "tied",
+      {59,
+       "out_below_a_file",
+       "tied",
        [](const Site& s) { return segment(tall, "the mug", s.model, s.write("file", "") / "out"); },
-       4, {"output folder"}},
-      {59, "out_with_line_break", "tied",
-       [](const Site& s) { return segment(tall, "the mug", s.model, s.folder / "a\nb"); }, 2,
+       4,
+       {"output folder"}},
+      {59,
+       "out_with_line_break",
+       "tied",
+       [](const Site& s) { return segment(tall, "the mug", s.model, s.folder / "a\nb"); },
+       2,
        {"output folder", "line break"}},
-      {59, "out_replaces_the_input", "tied",
+      {59,
+       "out_replaces_the_input",
+       "tied",
        [](const Site& s) {
          fs::copy(tall, s.out / "overlay.png");
          return segment(s.out / "overlay.png", "the mug", s.model, s.out);
        },
-       2, {"overlay.png", "is the input image"}},
-      {59, "activations_without_folder", "tied",
+       2,
+       {"overlay.png", "is the input image"}},
+      {59,
+       "activations_without_folder",
+       "tied",
        [](const Site& s) {
          return segment(tall, "the mug", s.model, s.out,
                         {"--activations", s.folder / "none/run.safetensors"});
        },
-       4, {"run.safetensors", "its folder does not exist"}},
-      {59, "activations_replace_the_input", "tied",
+       4,
+       {"run.safetensors", "its folder does not exist"}},
+      {59,
+       "activations_replace_the_input",
+       "tied",
        [](const Site& s) {
          fs::copy(tall, s.folder / "copy.png");
          return segment(s.folder / "copy.png", "the mug", s.model, s.out,
                         {"--activations", s.folder / "copy.png"});
        },
-       2, {"output file", "is the input"}},
+       2,
+       {"output file", "is the input"}},
       option(64, "threads_negative", {"--threads=-1"}, 2, {"--threads"}),
-      option(64, "max_pixels_text", {"--max-pixels", "abc"}, 2, {"--max-pixels", "abc", "4294967296"}),
+      option(64, "max_pixels_text", {"--max-pixels", "abc"}, 2,
+             {"--max-pixels", "abc", "4294967296"}),
       option(64, "max_pixels_negative", {"--max-pixels=-5"}, 2, {"--max-pixels", "-5"}),
       option(64, "pixels_crossed", {"--min-pixels", "5000", "--max-pixels", "4000"}, 2,
              {"--min-pixels", "4000", "5000"}),
@@ -169,21 +201,42 @@ std::vector<Row> rows() {
       option(64, "device", {"--device", "cuda:7"}, 2, {"--device: no such option"}),
       option(64, "refine", {"--refine", "sam.pth"}, 2, {"--refine", "not built yet"}),
       option(64, "given_twice", {"--seed", "1", "--seed", "2"}, 2, {"--seed"}),
-      {64, "threads_0", "tied",
-       [](const Site&) { return Words{"segment", "a", "b", "--threads", "0"}; }, 2,
+      {64,
+       "threads_0",
+       "tied",
+       [](const Site&) { return Words{"segment", "a", "b", "--threads", "0"}; },
+       2,
        {"--threads", "0", "1 to 1024"}},
-      {64, "threads_many", "tied",
-       [](const Site&) { return Words{"segment", "a", "b", "--threads", "1000000000"}; }, 2,
+      {64,
+       "threads_many",
+       "tied",
+       [](const Site&) { return Words{"segment", "a", "b", "--threads", "1000000000"}; },
+       2,
        {"--threads", "1000000000", "1 to 1024"}},
       {64, "no_subcommand", "tied", [](const Site&) { return Words{}; }, 2, {"subcommand"}},
-      {64, "unknown_subcommand", "tied", [](const Site&) { return Words{"segmnt"}; }, 2,
+      {64,
+       "unknown_subcommand",
+       "tied",
+       [](const Site&) { return Words{"segmnt"}; },
+       2,
        {"segmnt: no such command", "did you mean segment?"}},
-      {64, "no_prompt", "tied", [](const Site&) { return Words{"segment", "a.png"}; }, 2,
+      {64,
+       "no_prompt",
+       "tied",
+       [](const Site&) { return Words{"segment", "a.png"}; },
+       2,
        {"PROMPT"}},
-      {64, "escape_in_flag", "tied",
-       [](const Site&) { return Words{"segment", "a", "b", "--x\x1B[2J\ny"}; }, 2, {"no such option"}},
-      {64, "base_without_adapter", "tied",
-       [](const Site& s) { return segment(tall, "x", s.model, s.out, {"--base", s.model}); }, 2,
+      {64,
+       "escape_in_flag",
+       "tied",
+       [](const Site&) { return Words{"segment", "a", "b", "--x\x1B[2J\ny"}; },
+       2,
+       {"no such option"}},
+      {64,
+       "base_without_adapter",
+       "tied",
+       [](const Site& s) { return segment(tall, "x", s.model, s.out, {"--base", s.model}); },
+       2,
        {"no adapter", "--base"}},
   };
 }
@@ -208,7 +261,7 @@ TEST(SmallPicture, IsEnlargedAsThePythonProcessorDoes) {  // row 51
 Ended ask(const std::string& question, const Words& more = {"--max-new-tokens", "1"}) {
   Words words{"chat", tall, "--model", tied, "--threads", "1", "--quiet"};
   words.insert(words.end(), more.begin(), more.end());
-  return run(words, {.input = question + "\n", .seconds = sanitized ? 60.0 : 20.0});
+  return run(words, {.input = question + "\n"});
 }
 
 TEST(LongPrompt, OfTenMegabytesIsRefused) {  // row 43
@@ -249,8 +302,7 @@ TEST(Answer, WithFiveHundredSegsIsCapped) {  // row 63
 }
 TEST(Answer, ThatNeverEndsIsCutAndSaysSo) {  // row 63
   const Site site;
-  const Ended ended =
-      run(segment(tall, "x", site.model, site.out, {"--max-new-tokens", "5"}));
+  const Ended ended = run(segment(tall, "x", site.model, site.out, {"--max-new-tokens", "5"}));
   expect_success(ended);
   EXPECT_SAYS(ended.err, "the answer was cut at 5 tokens (--max-new-tokens)");
   EXPECT_EQ(json::parse(files::read(site.out / "result.json"))["output_ids"].size(), 5U);

@@ -22,9 +22,7 @@ struct Tensors {
     header = nlohmann::ordered_json::parse(bytes.substr(8, length));
     data = bytes.substr(8 + length);
   }
-  [[nodiscard]] std::string bytes() const {
-    return files::safetensors(header.dump(), 0) + data;
-  }
+  [[nodiscard]] std::string bytes() const { return files::safetensors(header.dump(), 0) + data; }
   /// Element `index` of float32 tensor `name` becomes `value`.
   void set(const std::string& name, std::size_t index, float value) {
     const auto begin = header[name]["data_offsets"][0].get<std::size_t>();
@@ -67,8 +65,8 @@ class Site {
 struct Row {
   int number;
   std::string name;
-  std::string golden;                            ///< checkpoint that is broken
-  std::function<Words(const Site&)> command;     ///< breaks something and says what to run
+  std::string golden;                         ///< checkpoint that is broken
+  std::function<Words(const Site&)> command;  ///< breaks something and says what to run
   int status;
   Words says;
 };
@@ -82,8 +80,8 @@ inline std::string name_of(const testing::TestParamInfo<Row>& info) {
 /// The exit code, one line that says it, in time, and the earlier results untouched.
 inline void expect_row(const Row& row) {
   const Site site(row.golden);
-  const auto before = contents(site.out);
   const Words words = row.command(site);
+  const auto before = contents(site.out);
   expect_failure(run(words, {.seconds = sanitized ? 60.0 : 20.0}), row.status, row.says);
   EXPECT_EQ(contents(site.out), before) << "earlier results were touched";
 }

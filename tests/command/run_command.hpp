@@ -2,12 +2,14 @@
 // The `stamp` command as a person runs it: arguments, stdin, limits; exit code, stdout, stderr.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <map>
@@ -38,12 +40,12 @@ constexpr bool sanitized = false;
 
 /// How the command is started.
 struct Surroundings {
-  std::string input{};                          ///< stdin
-  std::optional<std::string> out_path{};        ///< stdout goes there instead; "" closes it
-  std::optional<std::string> err_path{};        ///< the same for stderr
+  std::string input{};                    ///< stdin
+  std::optional<std::string> out_path{};  ///< stdout goes there instead; "" closes it
+  std::optional<std::string> err_path{};  ///< the same for stderr
   std::map<std::string, std::string> variables{};
-  std::map<int, rlim_t> limits{};               ///< setrlimit
-  double seconds = 60;                          ///< then it is killed
+  std::map<int, rlim_t> limits{};  ///< setrlimit
+  double seconds = 60;             ///< then it is killed
 };
 
 /// How it ended.

@@ -180,9 +180,10 @@ class StrictBuilder {
     fail(Fault::input,
          std::string(where) + ": JSON error at byte " + std::to_string(nul) + ": a NUL byte");
   }
-  detail::StrictBuilder builder(text.data(), where, limits);
-  const detail::TrackedCharacter first(text.data(), &builder.seen);
-  const detail::TrackedCharacter last(text.data() + text.size(), &builder.seen);
+  const char* const begin = text.data();
+  detail::StrictBuilder builder(begin, where, limits);
+  const detail::TrackedCharacter first(begin, &builder.seen);
+  const detail::TrackedCharacter last(begin + text.size(), &builder.seen);
   (void)nlohmann::json::sax_parse(first, last, &builder);  // every failure has thrown
   return std::move(builder.document);
 }

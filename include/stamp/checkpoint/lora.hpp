@@ -52,6 +52,7 @@ class LoraAdapter {
   }
   [[nodiscard]] std::vector<std::string> replaced_names() const {
     std::vector<std::string> names;
+    names.reserve(replacements_.size());
     for (const auto& [name, replacement] : replacements_) names.push_back(name);
     return names;
   }

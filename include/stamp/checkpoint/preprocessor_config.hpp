@@ -11,11 +11,11 @@
 
 namespace stamp::checkpoint {
 
-/// What the released predictor uses stands here as default (spec section 6): 1024 to 1280 tokens
+/// What the released predictor uses stands here as default: 1024 to 1280 tokens
 /// of 28 x 28 pixels. A file that names a budget wins over it.
 struct PreprocessorConfig {
-  Index min_pixels = 1024 * 28 * 28;
-  Index max_pixels = 1280 * 28 * 28;
+  Index min_pixels = Index{1024} * 28 * 28;
+  Index max_pixels = Index{1280} * 28 * 28;
   Index patch_size = 14;
   Index temporal_patch_size = 2;
   Index merge_size = 2;

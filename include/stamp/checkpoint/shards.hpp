@@ -49,6 +49,7 @@ class CheckpointWeights {
   /// Canonical names in alphabetical order.
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> names;
+    names.reserve(places_.size());
     for (const auto& [name, place] : places_) names.push_back(name);
     return names;
   }

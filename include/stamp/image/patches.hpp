@@ -20,8 +20,8 @@ enum class Normalise {
 /// The fields of preprocessor_config.json; defaults are those of the released Qwen2-VL, the budget
 /// is STAMP's (run_seg_ref.py).
 struct ImageProcessor {
-  Index min_pixels = 1024 * 784;
-  Index max_pixels = 1280 * 784;
+  Index min_pixels = Index{1024} * 784;
+  Index max_pixels = Index{1280} * 784;
   Index patch_size = 14;          ///< pixels along a side of a patch
   Index temporal_patch_size = 2;  ///< frames of a patch; a still picture is repeated
   Index merge_size = 2;           ///< patches along a side of what becomes one token

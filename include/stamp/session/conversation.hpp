@@ -239,6 +239,10 @@ class Conversation {
     mask.rows = cells.rows;
     mask.columns = cells.columns;
     mask.logits.assign(cells.values.begin(), cells.values.end());
+    for (std::size_t at = 0; at < cells.values.size(); ++at) {
+      if (std::isfinite(cells.values[at])) continue;
+      fail(Fault::failure, "non-finite after mask.logits: first at index " + std::to_string(at));
+    }
     UpsampledMask picture =
         upsample(mask.logits, cells.rows, cells.columns, answer.width, answer.height,
                  options.upsample, static_cast<float>(options.threshold));

@@ -14,6 +14,7 @@ namespace stamp::detail {
 [[nodiscard]] inline int int16_weight_bits(double largest) {
   int bits = 0;
   while (bits < 22 &&
+         // 0.5 and a cut, as torch does it: NOLINTNEXTLINE(bugprone-incorrect-roundings)
          static_cast<int>(0.5 + largest * static_cast<double>(1 << (bits + 1))) < 1 << 15) {
     ++bits;
   }

@@ -36,6 +36,7 @@ class Dialogue {
   template <class T = NoTap>
   void look(std::span<const float> pixel_values, std::span<const qwen2_vl::PatchGrid> grids,
             const T& tap = {}) {
+    if (grids.empty()) fail(Fault::usage, "look: expected at least one image, found none");
     flush(tap);  // what was said last belongs before the new images
     const Index merged = stamp_.config.vision.merged_patches();
     features_ = engine_.keep(Tokens{qwen2_vl::count_patches(grids) / merged},
@@ -153,6 +154,10 @@ class Dialogue {
                           std::span<const qwen2_vl::Position> positions, Index scores_of,
                           const T& tap) {
     if (ids.empty()) fail(Fault::usage, "read: expected at least one token, found none");
+    if (scores_of < 0 || scores_of >= static_cast<Index>(ids.size())) {
+      fail(Fault::usage, "read: expected scores of a token below " + std::to_string(ids.size()) +
+                             ", found " + std::to_string(scores_of));
+    }
     const auto frame = engine_.frame();
     const Index count = static_cast<Index>(ids.size());
     const Index before = cache_.length();
@@ -197,7 +202,8 @@ class Dialogue {
       const auto length = static_cast<Index>(end - at);
       const auto all = features_.view();
       if (used + length > all.template axis<Tokens>().size) {
-        fail(Fault::input, "prompt: expected " + describe(all) + " image tokens, found more");
+        fail(Fault::input, "prompt: expected " + std::to_string(all.extents()[0]) +
+                               " image tokens, found more");
       }
       copy(engine_, rows(x, static_cast<Index>(at), length), rows(all, used, length));
       used += length;

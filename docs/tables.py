@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the generated tables of README.md and of the shipped model's card, between their markers.
+
+    python3 docs/tables.py                       # parity with PyTorch, from `stamp parity` on every golden
+    python3 docs/tables.py --heldout R.json --foreign R.json    # and the model's figures, from `evaluate` reports
+"""
+import argparse
+import datetime
+import json
+import pathlib
+import re
+import subprocess
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+GOLDENS = ROOT / "tests/goldens"
+
+
+def machine():
+    """Processor name and date, for figures that depend on them."""
+    info = pathlib.Path("/proc/cpuinfo").read_text()
+    name = re.search(r"model name\s*: (.*)", info)
+    cores = len(re.findall(r"^processor", info, re.M))
+    return f"{name[1] if name else 'unknown processor'}, {cores} cores, {datetime.date.today()}"
+
+
+def replace(path, marker, text):
+    """Puts `text` between <!-- marker --> and <!-- /marker --> of a file."""
+    whole = path.read_text()
+    begin, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
+    assert begin in whole and end in whole, f"{path.name}: no {begin} … {end}"
+    head, rest = whole.split(begin, 1)
+    path.write_text(f"{head}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
+
+
+def parity_row(case, file, dtype):
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder) / "rows.json"
+        subprocess.run([ROOT / "build/stamp", "parity", "--model", GOLDENS / case["model"], "--activations",
+                        GOLDENS / file, "--dtype", dtype, "--json", report, "--quiet"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        rows = json.loads(report.read_text())["rows"]
+    worst = max(rows, key=lambda row: row["max_relative"])
+    agree = sum(row["ok"] for row in rows)
+    return (f"| {case['name']} | {dtype} | {agree} of {len(rows)} | {worst['max_relative']:.1e} "
+            f"| {worst['name']} | {max(row['tolerance_used'] for row in rows):.3f} |")
+
+
+def parity():
+    lines = ["| run | compute type | activations that agree | largest difference, relative | of | share of tolerance used |",
+             "| --- | --- | --- | --- | --- | --- |"]
+    for case in json.loads((GOLDENS / "cases.json").read_text())["cases"]:
+        lines.append(parity_row(case, case["activations"], "fp32"))
+        if case["activations_float64"]:
+            lines.append(parity_row(case, case["activations_float64"], "fp64"))
+    return "\n".join(lines + ["", f"`python3 docs/tables.py`, {machine()}, PyTorch 2.13.0, transformers 4.57.1."])
+
+
+def figures(heldout, foreign):
+    names = sorted(set(heldout["kinds"]) | set(foreign["kinds"]))
+    lines = [f"| kind of question | held-out scenes ({heldout['scenes']}) | questions "
+             f"| foreign pictures ({foreign['scenes']}) | questions |", "| --- | --- | --- | --- | --- |"]
+    for name in names:
+        cells = []
+        for report in (heldout, foreign):
+            kind = report["kinds"].get(name)
+            cells += [f"{kind['score']:.3f}", str(kind["questions"])] if kind else ["", ""]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines += ["", "Mean IoU of bilinear read-outs against true pixels, masks in order, a missing or surplus mask counts 0; "
+              "for questions without a mask the share of right answers.",
+              f"`evaluate` (examples/evaluate.cpp) on the reference backend, {machine()}."]
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--heldout", type=pathlib.Path, help="report of `evaluate` on make_heldout.py's scenes")
+    parser.add_argument("--foreign", type=pathlib.Path, help="report of `evaluate` on examples/images")
+    chosen = parser.parse_args()
+    replace(ROOT / "README.md", "parity", parity())
+    if chosen.heldout and chosen.foreign:
+        table = figures(*(json.loads(p.read_text()) for p in (chosen.heldout, chosen.foreign)))
+        replace(ROOT / "README.md", "model", table)
+        replace(ROOT / "examples/models/tiny/README.md", "measured", table)
+
+
+if __name__ == "__main__":
+    main()
