@@ -34,8 +34,9 @@ inline int ended_output(int cause) {
 
 /// Writes out what stdout still holds; `status` if all of it got there.
 inline int flush_output(int status) {
-  const bool failed = std::fflush(stdout) != 0;
-  return failed ? ended_output(errno) : status;
+  // Reading stdin writes out stdout, too, and keeps silent when that fails: hence ferror.
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  return failed ? ended_output(errno == 0 ? EIO : errno) : status;
 }
 
 }  // namespace stamp::command

@@ -17,6 +17,7 @@ int tokenize_command(const Settings& s) {
   constexpr checkpoint::JsonLimits limits{.bytes = std::size_t{64} << 20U};
   std::string line;
   for (Index number = 1; std::getline(std::cin, line); ++number) {
+    if (std::ferror(stdout) != 0) break;  // main says why
     const std::string where = fmt::format("line {}", number);
     const auto value = checkpoint::parse_json(line, where, limits);
     if (!s.decode) {

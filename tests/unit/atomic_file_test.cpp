@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bad-input.md, section 7, items 2 and 3: outputs appear whole or not at all.
+// docs/bad-input.md, fault 2 and 3: outputs appear whole or not at all.
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>

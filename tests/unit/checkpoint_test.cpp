@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole folders: full checkpoints, adapters, what is missing, and bad-input.md, section 6, rows 28
-// to 31; section 7, item 16.
+// Whole folders: full checkpoints, adapters, what is missing, and docs/bad-input.md, rows 28
+// to 31; fault 16.
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -211,7 +211,8 @@ TEST(Checkpoint, TheEmbeddingsRowsAreTheVocabulary) {
     drop(tensors, "lm_head.weight");
     tensors.push_back(stamp::checkpoint::named("lm_head.weight", {40, 16}, head));
   });
-  EXPECT_SAYS(open_failure(folder.path()), "lm_head.weight shape (40, 16) expected (Vocab 33, Hidden 16)");
+  EXPECT_SAYS(open_failure(folder.path()),
+              "lm_head.weight shape (40, 16) expected (Vocab 33, Hidden 16)");
 }
 
 /// A tied base and an adapter that replaces the embedding, measured with peft 0.18.

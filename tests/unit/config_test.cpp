@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// config.json in its generations, and bad-input.md, section 6, rows 32 and 33, as data.
+// config.json in its generations, and docs/bad-input.md, rows 32 and 33, as data.
 #include <random>
 #include <stamp/checkpoint/config.hpp>
 #include <stamp/checkpoint/generation_config.hpp>
@@ -208,7 +208,7 @@ TEST(Config, FileTooLargeOrTooDeep) {  // row 33
               "nesting deeper than 32");
 }
 
-TEST(Config, TenThousandBitFlips) {  // bad-input.md, section 7, item 16
+TEST(Config, TenThousandBitFlips) {  // docs/bad-input.md, fault 16
   const std::string original = nested().dump();
   std::mt19937 random(32);
   int parsed = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // LoRA adapters against PEFT's own merge (tests/goldens/lora, from
-// reference/pytorch/lora_goldens.py) and bad-input.md, section 6, row 62.
+// reference/pytorch/lora_goldens.py) and docs/bad-input.md, rows 62.
 #include <cmath>
 #include <cstring>
 #include <stamp/checkpoint/adapted_weights.hpp>

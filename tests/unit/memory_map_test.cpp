@@ -17,7 +17,7 @@ std::string open_failure(const std::filesystem::path& path) {
   return files::failure_of([&] { const RegularFile file(path); });
 }
 
-TEST(RegularFile, RefusesEverythingElseWithoutBlocking) {  // bad-input.md, row 58
+TEST(RegularFile, RefusesEverythingElseWithoutBlocking) {  // docs/bad-input.md, row 58
   const files::TemporaryFolder folder;
   EXPECT_SAYS(open_failure(folder.path()), "not a regular file, it is a directory");
   ASSERT_EQ(::mkfifo((folder / "fifo").c_str(), 0600), 0);

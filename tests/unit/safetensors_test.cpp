@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bad-input.md, section 6, rows 1 to 21, 26 and 27, as data; and what must load.
+// docs/bad-input.md, rows 1 to 21, 26 and 27, as data; and what must load.
 #include <cstring>
 #include <random>
 #include <stamp/checkpoint/safetensors.hpp>
@@ -225,7 +225,7 @@ TEST(Safetensors, WriterRefusesWhatNobodyCouldRead) {
   EXPECT_FALSE(std::filesystem::exists(folder / "f"));
 }
 
-TEST(Safetensors, TenThousandBitFlips) {  // bad-input.md, section 7, item 16
+TEST(Safetensors, TenThousandBitFlips) {  // docs/bad-input.md, fault 16
   const std::string original = files::safetensors(
       "{" + entry("model.norm.weight", "F32", "[2]", "[0,8]") + "," +
           entry("w", "BF16", "[2,3]", "[8,20]") + ",\"__metadata__\":{\"format\":\"pt\"}}",

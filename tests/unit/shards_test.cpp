@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bad-input.md, section 6, rows 22 to 25, and what a folder of weights may look like.
+// docs/bad-input.md, rows 22 to 25, and what a folder of weights may look like.
 #include <cstring>
 #include <stamp/checkpoint/safetensors_writer.hpp>
 #include <stamp/checkpoint/shards.hpp>

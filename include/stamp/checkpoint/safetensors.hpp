@@ -18,7 +18,7 @@ namespace stamp::checkpoint {
 /// threads.
 class Safetensors {
  public:
-  /// Throws Error{input} "FILE: what is wrong": bad-input.md, section 1, in its order.
+  /// Throws Error{input} "FILE: what is wrong": docs/bad-input.md, rows 1 to 21.
   explicit Safetensors(RegularFile file)
       : map_(std::move(file)),
         header_(read_safetensors_header(map_.bytes(), shown(map_.file().path()))) {
