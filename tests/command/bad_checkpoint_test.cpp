@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows 1 to 39 and 62 of bad-input.md, section 6, through the command: a checkpoint that is broken
+// Rows 1 to 39 and 62 of docs/bad-input.md, through the command: a checkpoint that is broken
 // in one place ends with exit code 3 and one line that says where. The unit tests know the details.
 #include <limits>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows 40 to 59, 63 and 64 of bad-input.md, section 6, through the command: prompts, pictures,
+// Rows 40 to 59, 63 and 64 of docs/bad-input.md, through the command: prompts, pictures,
 // places to write to, and options.
 #include <stamp/image/crc32.hpp>
 

@@ -61,7 +61,7 @@ class Site {
   }
 };
 
-/// A row of bad-input.md, section 6.
+/// A row of docs/bad-input.md.
 struct Row {
   int number;
   std::string name;

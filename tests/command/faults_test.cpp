@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bad-input.md, section 7, through the command: full disks, memory limits, broken streams, locales,
-// and bits that flipped.
+// docs/bad-input.md, faults, through the command: full disks, memory limits, broken streams,
+// locales, and bits that flipped.
 #include <random>
 
 #include "broken_model.hpp"

@@ -18,18 +18,24 @@ TEST(Chat, KeepsRoundsAndSavesThem) {
   // Answers may hold line breaks, so that rounds are told apart by ever longer conversations.
   const std::string first = chat(show + "the mug\n").out;
   const std::string two = chat(show + "the mug\nand now?\n").out;
-  const Ended ended =
-      chat(show + "the mug\nand now?\n" + save + "/reset\nthe mug\n/quit\nnever read\n");
+  const Ended ended = chat(show + "the mug\nand now?\n" + save + "/reset\nthe mug\n/save " +
+                           (folder / "anew").string() + "\n/quit\nnever read\n");
   expect_success(ended);
   EXPECT_EQ(ended.err.find("stamp: /"), std::string::npos) << ended.err;
   EXPECT_TRUE(two.starts_with(first));
-  EXPECT_EQ(ended.out, two + first) << "/reset forgets what was said and keeps the image";
+  EXPECT_EQ(ended.out, two + first);
   const json saved = json::parse(files::read(folder / "saved/result.json"));
   EXPECT_EQ(saved["prompt"], "and now?");
   EXPECT_EQ(saved["text"].get<std::string>() + "\n", two.substr(first.size()));
   EXPECT_EQ(saved["image"]["path"], tall.string());
-  const json ids = saved["input_ids"];
-  EXPECT_EQ(std::count(ids.begin(), ids.end(), json(301)), 5) << "system, and two rounds of two";
+  const auto count = [&](const char* name, int id) {
+    const json result = json::parse(files::read(folder / name / "result.json"));
+    const json& ids = result["input_ids"];
+    return std::count(ids.begin(), ids.end(), json(id));
+  };
+  EXPECT_EQ(count("saved", 301), 5) << "<|im_start|> of the system, and of two rounds";
+  EXPECT_EQ(count("anew", 301), 3) << "/reset forgets what was said";
+  EXPECT_EQ(count("anew", 312), count("saved", 312)) << "/reset keeps the image";
   EXPECT_TRUE(fs::exists(folder / "saved/overlay.png"));
 }
 
