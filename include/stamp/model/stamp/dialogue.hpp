@@ -202,8 +202,8 @@ class Dialogue {
       const auto length = static_cast<Index>(end - at);
       const auto all = features_.view();
       if (used + length > all.template axis<Tokens>().size) {
-        fail(Fault::input, "prompt: expected " + std::to_string(all.extents()[0]) +
-                               " image tokens, found more");
+        fail(Fault::input,
+             "prompt: expected " + std::to_string(all.extents()[0]) + " image tokens, found more");
       }
       copy(engine_, rows(x, static_cast<Index>(at), length), rows(all, used, length));
       used += length;
