@@ -265,6 +265,8 @@ def surface(rng, color, h, w, u, v, r):
         lx, ly = rng.uniform(-.5, .5) * r, rng.uniform(-.6, .1) * r
         q = np.hypot(u - lx, v - ly) / r
         t = np.clip(q / 1.4, 0, 1)
+        if rng.random() < .4 and color != "black":    # strong light: the far side is nearly dark
+            dark = base * rng.uniform(.28, .6)
         if rng.random() < .6:
             shine = np.clip(1 - q / rng.uniform(.25, .5), 0, 1)[..., None] * rng.uniform(.2, .75)
             base = base * (1 - shine) + shine * np.float32(1 if color != "black" else .5)

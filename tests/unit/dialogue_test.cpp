@@ -135,10 +135,15 @@ TEST(Dialogue, MistakesAreNamed) {
                           ids.insert(ids.begin(), token::image_pad);
                           (void)tiny.dialogue.read(ids);
                         }),
-            "prompt: expected (Tokens 6, Hidden 48) image tokens, found more");
+            "prompt: expected 6 image tokens, found more");
   (void)tiny.dialogue.read(tiny_prompt());
   EXPECT_EQ(sentence_of(Fault::usage, [&] { (void)tiny.dialogue.read({}, 0); }),
             "read: expected at least one token, found none");
+  EXPECT_EQ(
+      sentence_of(Fault::usage, [&] { (void)tiny.dialogue.read(std::vector<std::int32_t>{1}, 1); }),
+      "read: expected scores of a token below 1, found 1");
+  EXPECT_EQ(sentence_of(Fault::usage, [&] { tiny.dialogue.look({}, {}); }),
+            "look: expected at least one image, found none");
   EXPECT_EQ(
       sentence_of(Fault::usage, [&] { (void)tiny.dialogue.segment(14, MaskPositions::text); }),
       "segment: expected a token below 14, found 14");
