@@ -112,8 +112,9 @@ namespace detail {
     }
     run.expected.emplace_back(entry.name, std::move(expected));
   }
-  std::stable_sort(run.expected.begin(), run.expected.end(), [](const auto& a, const auto& b) {
-    return detail::computed_at(a.first) < detail::computed_at(b.first);
+  std::sort(run.expected.begin(), run.expected.end(), [](const auto& a, const auto& b) {
+    return std::pair(detail::computed_at(a.first), a.first) <
+           std::pair(detail::computed_at(b.first), b.first);
   });
   return run;
 }
