@@ -8,5 +8,5 @@ bash reference/pytorch/venv.sh
 live=build/live-goldens
 rm -rf "$live"
 .venv/bin/python reference/pytorch/compare_goldens.py --keep "$live"
-STAMP_FRESH_ACTIVATIONS=$live build/tests/goldens_test --gtest_brief=1
+STAMP_FRESH_ACTIVATIONS=$live/activations build/tests/goldens_test --gtest_brief=1
 .venv/bin/python tests/text/compare_tokenizer.py --stamp build/stamp
