@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 image=${1:-examples/images/demo.png}
-prompt=${2:-the red circle}
+prompt=${2:-segment the red ball}
 out=stamp-out
 
 bash cmake/packages.sh
