@@ -3,6 +3,8 @@
 // question, and how often answers without a mask are right. Writes a JSON report; README and model
 // card get their tables from it.
 //   evaluate CHECKPOINT FOLDER REPORT.json [FIRST_SCENE SCENES]
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
@@ -91,7 +93,8 @@ int main(int argc, char** argv) {
                                  : mask_score(answer, truths, folder);
         std::vector<std::string> names{question["kind"].get<std::string>(),
                                        truths.empty() ? "all without masks" : "all with masks"};
-        if (question.contains("pair")) names.push_back("nothing, its positive twins");
+        if (question.contains("pair") && !truths.empty())
+          names.push_back("nothing, its positive twins");
         for (const std::string& name : names) {
           tallies[name].questions += 1;
           tallies[name].score += score;
@@ -102,7 +105,9 @@ int main(int argc, char** argv) {
                            {"text", answer.text},
                            {"score", score}});
       }
-      std::fprintf(stderr, "\r%zu of %zu scenes", scene + 1 - first, end - first);
+      if (isatty(STDERR_FILENO) == 1) {
+        std::fprintf(stderr, "\r%zu of %zu scenes", scene + 1 - first, end - first);
+      }
     }
     Json kinds = Json::object();
     std::printf("\n%-30s %9s %9s\n", "kind", "questions", "score");
