@@ -9,6 +9,7 @@
 #include <stamp/tensor/element.hpp>
 #include <stamp/tensor/half.hpp>
 #include <stamp/tensor/stored.hpp>
+#include <stamp/tensor/widen_stored.hpp>
 #include <thread>
 #include <vector>
 
@@ -22,32 +23,6 @@ struct LowRank {
 };
 
 namespace detail {
-
-template <class T>
-[[nodiscard]] T element_at(const StoredTensor& tensor, std::size_t at) {
-  T value;
-  std::memcpy(&value, tensor.data + at * sizeof(T), sizeof(T));
-  return value;
-}
-
-/// Element `at` of whatever floating type, as T.
-template <class T>
-[[nodiscard]] T number_at(const StoredTensor& tensor, std::size_t at) {
-  switch (tensor.type) {
-    case ElementType::float32:
-      return static_cast<T>(element_at<float>(tensor, at));
-    case ElementType::float64:
-      return static_cast<T>(element_at<double>(tensor, at));
-    case ElementType::float16:
-      return static_cast<T>(static_cast<float>(element_at<half>(tensor, at)));
-    case ElementType::bfloat16:
-      return static_cast<T>(static_cast<float>(element_at<bfloat16>(tensor, at)));
-    case ElementType::int32:
-    case ElementType::int64:
-      break;
-  }
-  return T{0};  // integers are no weights; the adapter's reader refuses them
-}
 
 template <class T>
 void store(std::byte* to, ElementType type, std::size_t at, T value) {
@@ -95,7 +70,9 @@ void merge_rows(const StoredTensor& base, std::span<const T> a, std::span<const 
       for (std::size_t i = 0; i < width; ++i) {
         const std::size_t at = row * in + begin + i;
         const T update = convolution ? rounded<T>(base.type, sum[i] * scale) : sum[i] * scale;
-        store(merged, base.type, at, number_at<T>(base, at) + update);
+        T weight{};
+        widen_stored(base, static_cast<Index>(at), 1, &weight);
+        store(merged, base.type, at, weight + update);
       }
     }
   }
@@ -105,7 +82,7 @@ template <class T>
 void merge_as(const StoredTensor& base, const LowRank& update, std::byte* merged) {
   const auto widened = [](const StoredTensor& tensor) {
     std::vector<T> values(static_cast<std::size_t>(tensor.size()));
-    for (std::size_t at = 0; at < values.size(); ++at) values[at] = number_at<T>(tensor, at);
+    widen_stored(tensor, 0, tensor.size(), values.data());
     return values;
   };
   const std::vector<T> a = widened(update.a), b = widened(update.b);
