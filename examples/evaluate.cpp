@@ -3,13 +3,14 @@
 // question, and how often answers without a mask are right. Writes a JSON report; README and model
 // card get their tables from it.
 //   evaluate CHECKPOINT FOLDER REPORT.json [FIRST_SCENE SCENES]
+// Runs on the fast backend; STAMP_DTYPE is bf16 (default), int8 or fp32.
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <map>
-#include <stamp/reference.hpp>
+#include <stamp/cpu.hpp>
 
 namespace {
 
@@ -73,7 +74,12 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    auto model = stamp::load<stamp::reference::Backend>(argv[1]);
+    const char* const wanted = std::getenv("STAMP_DTYPE");
+    const std::string dtype = wanted == nullptr ? "bf16" : wanted;
+    auto model = stamp::load<stamp::cpu::Backend>(argv[1], {},
+                                                  dtype == "int8"   ? stamp::cpu::Compute::int8
+                                                  : dtype == "fp32" ? stamp::cpu::Compute::fp32
+                                                                    : stamp::cpu::Compute::bf16);
     const fs::path folder = argv[2];
     constexpr stamp::checkpoint::JsonLimits large{.bytes = std::size_t{64} << 20U};
     const auto scenes = stamp::checkpoint::read_json(folder / "questions.json", large)["scenes"];

@@ -20,6 +20,8 @@ class Engine {
   using Number = Accumulator<T>;
   template <Axis Out, Axis In>
   using Matrix = reference::Matrix<Out, In>;
+  template <Axis Rows, Axis Width>
+  using Table = reference::Matrix<Rows, Width>;
   template <Axis A>
   using Vector = Tensor<Number, A>;
   template <Axis... Axes>
@@ -45,6 +47,11 @@ class Engine {
   template <Axis Out, Axis In>
   [[nodiscard]] Matrix<Out, In> matrix(const StoredTensor& stored, Out out, In in) {
     return {stored, out, in};
+  }
+
+  template <Axis Rows, Axis Width>
+  [[nodiscard]] Table<Rows, Width> table(const StoredTensor& stored, Rows rows, Width width) {
+    return {stored, rows, width};
   }
 
   /// Rounded to T, as PyTorch keeps a model's vectors in the model's type.

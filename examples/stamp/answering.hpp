@@ -66,7 +66,7 @@ template <class B>
                                   double& seconds) {
   Stopwatch watch;
   progress({Stage::load, 0, 1});
-  Model<B> model = load<B>(model_folder(s), {.base = s.base, .threads = s.threads});
+  Model<B> model = load_on<B>(choice, model_folder(s), {.base = s.base, .threads = s.threads});
   progress({Stage::load, 1, 1});
   progress.end();
   seconds = watch.lap();

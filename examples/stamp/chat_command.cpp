@@ -107,7 +107,7 @@ class Chat {
 }  // namespace
 
 int chat_command(const Settings& s) {
-  const Choice choice = choose(s);
+  const Choice choice = choose(s, Prefer::speed);
   return with_engine(choice, [&]<class B>() { return Chat<B>(s, choice).run(); });
 }
 

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <stamp/cpu/engine.hpp>
 #include <stamp/reference/engine.hpp>
+#include <stamp/session/model.hpp>
 #include <string_view>
 
 #include "settings.hpp"
@@ -17,29 +20,62 @@ struct Choice {
   std::string_view dtype;
 };
 
-/// Throws Error{resource} for a backend that was not built, Error{usage} for a type that the
-/// backend does not compute in.
-[[nodiscard]] inline Choice choose(const Settings& settings) {
-  if (settings.backend != "" && settings.backend != "reference") {
-    fail(Fault::resource, fmt::format("backend not built: --backend {}: expected reference, the "
-                                      "only one in this build, found {}",
-                                      settings.backend, settings.backend));
+/// What a command runs on where neither --backend nor --dtype says.
+enum class Prefer {
+  speed,     ///< the fastest backend in the type that is fastest there and keeps the masks
+  exactness  ///< the fastest backend in fp32
+};
+
+/// Throws Error{resource} for a backend that was not built or does not run on this processor,
+/// Error{usage} for a type that the backend does not compute in. Without --backend a processor
+/// that the fast backend does not run on gets the reference.
+[[nodiscard]] inline Choice choose(const Settings& settings, Prefer prefer) {
+  if (settings.backend == "cuda") {
+    fail(Fault::resource,
+         "backend not built: --backend cuda: expected reference or cpu, those of "
+         "this build, found cuda");
   }
-  for (const std::string_view dtype : {"fp32", "bf16", "fp64"}) {
-    if (settings.dtype == dtype) return {"reference", dtype};
+  const cpu::Isa isa = cpu::detected_isa();
+  const bool only_reference = settings.dtype == "fp64";
+  const bool fast = settings.backend == "cpu" ||
+                    (settings.backend.empty() && !only_reference && isa != cpu::Isa::none);
+  const auto offered = [&](std::string_view backend,
+                           std::initializer_list<std::string_view> dtypes) {
+    for (const std::string_view dtype : dtypes) {
+      if (settings.dtype == dtype) return dtype;
+    }
+    fail(Fault::usage, fmt::format("type not offered: --dtype {}: expected {} on the {} backend",
+                                   settings.dtype, fmt::join(dtypes, ", "), backend));
+  };
+  if (fast) {
+    if (!settings.dtype.empty()) return {"cpu", offered("cpu", {"fp32", "bf16", "int8"})};
+    return {"cpu", prefer == Prefer::exactness ? "fp32" : cpu::name_of(cpu::best_compute(isa))};
   }
   if (settings.dtype.empty()) return {"reference", "fp32"};
-  fail(Fault::usage, fmt::format("type not offered: --dtype {}: expected fp32, bf16 or fp64 on the "
-                                 "reference backend",
-                                 settings.dtype));
+  return {"reference", offered("reference", {"fp32", "bf16", "fp64"})};
 }
 
 /// run.operator()<Engine>() for the chosen engine.
 template <class Run>
 int with_engine(const Choice& choice, const Run& run) {
+  if (choice.backend == "cpu") return run.template operator()<cpu::Engine>();
   if (choice.dtype == "bf16") return run.template operator()<reference::Engine<bfloat16>>();
   if (choice.dtype == "fp64") return run.template operator()<reference::Engine<double>>();
   return run.template operator()<reference::Engine<float>>();
+}
+
+/// The checkpoint on the chosen engine.
+template <class B>
+[[nodiscard]] Model<B> load_on(const Choice& choice, const std::filesystem::path& folder,
+                               const LoadOptions& options) {
+  if constexpr (std::same_as<B, cpu::Engine>) {
+    const auto compute = choice.dtype == "int8"   ? cpu::Compute::int8
+                         : choice.dtype == "bf16" ? cpu::Compute::bf16
+                                                  : cpu::Compute::fp32;
+    return load<B>(folder, options, compute);
+  } else {
+    return load<B>(folder, options);
+  }
 }
 
 }  // namespace stamp::command

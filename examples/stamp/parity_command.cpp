@@ -12,7 +12,7 @@ namespace {
 
 [[nodiscard]] ElementType element_of(std::string_view dtype) {
   if (dtype == "fp64") return ElementType::float64;
-  return dtype == "bf16" ? ElementType::bfloat16 : ElementType::float32;
+  return dtype == "fp32" ? ElementType::float32 : ElementType::bfloat16;
 }
 
 void print_row(const ParityRow& row) {
@@ -95,7 +95,7 @@ int compare_with(const Settings& s, const Choice& choice, const ExportedRun& run
 }  // namespace
 
 int parity_command(const Settings& s) {
-  const Choice choice = choose(s);
+  const Choice choice = choose(s, Prefer::exactness);
   const ExportedRun run = read_exported_run(*s.activations);
   if (s.json_file) check_output_file(*s.json_file, *s.activations);
   return with_engine(choice, [&]<class B>() { return compare_with<B>(s, choice, run); });

@@ -15,7 +15,8 @@ namespace stamp::command {
 /// writes: float32, ids and positions int64, settings as metadata.
 template <class B>
 void write_recorded_run(const std::filesystem::path& file, Model<B>& model, const Image& image,
-                        const Answer& answer, const SegmentOptions& options, const Settings& s) {
+                        const Answer& answer, const SegmentOptions& options, const Settings& s,
+                        std::string_view dtype) {
   ReplayInput input;
   input.ids = answer.input_ids;
   input.ids.insert(input.ids.end(), answer.output_ids.begin(), answer.output_ids.end());
@@ -53,7 +54,7 @@ void write_recorded_run(const std::filesystem::path& file, Model<B>& model, cons
                                  {"prompt_length", std::to_string(input.prompt_length)},
                                  {"mask_positions", s.mask_positions},
                                  {"resize", s.resize},
-                                 {"dtype", s.dtype.empty() ? "fp32" : s.dtype},
+                                 {"dtype", std::string(dtype)},
                                  {"image", s.image.string()}});
 }
 

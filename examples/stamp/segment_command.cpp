@@ -23,8 +23,9 @@ int answer_about(const Settings& s, const Choice& choice, const Image& image) {
   for (const std::string& note : answer.notes) say("stamp: note: {}\n", note);
 
   if (s.activations) {
-    naming_bad_weights(
-        model, [&] { write_recorded_run(*s.activations, model, image, answer, options, s); });
+    naming_bad_weights(model, [&] {
+      write_recorded_run(*s.activations, model, image, answer, options, s, choice.dtype);
+    });
   }
   const auto result =
       write_answer(s.out, answer, image, facts_of(s, choice, model, s.image.string(), s.prompt));
@@ -45,7 +46,7 @@ int segment_command(const Settings& s) {
     fail(Fault::usage,
          "--refine: refinement with SAM is not built yet: expected no such option in this version");
   }
-  const Choice choice = choose(s);
+  const Choice choice = choose(s, s.activations ? Prefer::exactness : Prefer::speed);
   check_output_folder(s.out, s.image);
   if (s.activations) check_output_file(*s.activations, s.image);
   const Image image = read_image(s.image, read_options(s));

@@ -2,6 +2,7 @@
 // docs/command.md, through the command: what segment leaves, what goes to stdout, what each option
 // changes, and what a run must not change.
 #include <cmath>
+#include <stamp/cpu/isa.hpp>
 #include <stamp/image/read.hpp>
 
 #include "broken_model.hpp"
@@ -93,8 +94,9 @@ TEST_P(Results, AreWholeAndAgreeWithEachOther) {
   EXPECT_EQ(result["image"]["orientation"], 1);
   EXPECT_EQ(result["prompt"], "the mug");
   EXPECT_EQ(result["text"], "It is <|seg|> and <|seg|>.");
-  EXPECT_EQ(result["backend"], "reference");
-  EXPECT_EQ(result["dtype"], "fp32");
+  EXPECT_EQ(result["backend"], "cpu");
+  EXPECT_EQ(result["dtype"],
+            stamp::cpu::name_of(stamp::cpu::best_compute(stamp::cpu::detected_isa())));
   EXPECT_EQ(result["model"]["path"], site.model.string());
   EXPECT_GT(result["model"]["parameters"], 80'000);
   for (const char* stage : {"load", "image", "vision", "prefill", "decode", "mask", "refine",
@@ -183,7 +185,7 @@ TEST(Stderr, TellsProgressUnlessQuiet) {
   EXPECT_EQ(run(words).err, "");
   std::erase(words, "--quiet");
   const std::string told = run(words).err;
-  for (const char* part : {"load ", "vision ", "prefill ", "mask ", "backend  reference, fp32"}) {
+  for (const char* part : {"load ", "vision ", "prefill ", "mask ", "backend  cpu, "}) {
     EXPECT_SAYS(told, part);
   }
   EXPECT_EQ(told.find('\x1b'), std::string::npos) << "a bar where there is no terminal";

@@ -19,7 +19,7 @@ TYPED_TEST(Embed, CopiesRowsOfTheTableOfEveryStoredType) {
   for (const ElementType type :
        {ElementType::float32, ElementType::float64, ElementType::bfloat16, ElementType::float16}) {
     const StoredWeight table(type, {13, 7}, 1, 1);
-    const auto w = this->backend.matrix(table.stored(), Vocab{13}, Hidden{7});
+    const auto w = this->backend.table(table.stored(), Vocab{13}, Hidden{7});
     const Operand<TypeParam, Tokens, Hidden> y(this->backend, Tokens{5}, Hidden{7}, 2, 1);
     embed(this->backend, y.view(), w, ids);
     std::vector<double> expected;
@@ -34,7 +34,7 @@ TYPED_TEST(Embed, CopiesRowsOfTheTableOfEveryStoredType) {
 
 TYPED_TEST(Embed, TakesNoTokensAtAll) {
   const StoredWeight table(ElementType::float32, {3, 2}, 1);
-  const auto w = this->backend.matrix(table.stored(), Vocab{3}, Hidden{2});
+  const auto w = this->backend.table(table.stored(), Vocab{3}, Hidden{2});
   const Operand<TypeParam, Tokens, Hidden> y(this->backend, Tokens{0}, Hidden{2}, 2);
   embed(this->backend, y.view(), w, {});
   EXPECT_TRUE(y.found().empty());
@@ -43,7 +43,7 @@ TYPED_TEST(Embed, TakesNoTokensAtAll) {
 TYPED_TEST(Embed, RefusesIdsWithoutARowAndShapesThatDoNotFit) {
   auto& engine = this->backend;
   const StoredWeight table(ElementType::float32, {13, 7}, 1);
-  const auto w = engine.matrix(table.stored(), Vocab{13}, Hidden{7});
+  const auto w = engine.table(table.stored(), Vocab{13}, Hidden{7});
   const Operand<TypeParam, Tokens, Hidden> y(engine, Tokens{2}, Hidden{7}, 2);
   const Operand<TypeParam, Tokens, Hidden> narrow_y(engine, Tokens{2}, Hidden{6}, 2);
   const std::vector<std::int32_t> good{0, 12};

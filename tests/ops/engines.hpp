@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstring>
 #include <parity/random_weights.hpp>
+#include <stamp/cpu/engine.hpp>
 #include <stamp/reference/engine.hpp>
 #include <stamp/tensor/half.hpp>
 #include <stamp/tensor/reshape.hpp>
@@ -18,14 +19,26 @@
 
 namespace stamp::test {
 
+/// The fast backend in float32, with the kernels of one instruction set (or of the best that this
+/// processor has, where it lacks that one). Its bf16 and int8 products round on purpose; they have
+/// tests of their own.
+template <cpu::Isa wanted>
+struct CpuEngine : cpu::Engine {
+  explicit CpuEngine(Index threads)
+      : cpu::Engine(threads, cpu::Compute::fp32, std::min(wanted, cpu::detected_isa())) {}
+};
+
 using Engines = ::testing::Types<reference::Engine<float>, reference::Engine<double>,
-                                 reference::Engine<bfloat16>, reference::Engine<half>>;
+                                 reference::Engine<bfloat16>, reference::Engine<half>,
+                                 CpuEngine<cpu::Isa::avx2>, CpuEngine<cpu::Isa::avx512>>;
 
 /// Names of the instances in the test report.
 struct EngineName {
   template <class B>
   static std::string GetName(int) {
     using T = typename B::Element;
+    if (std::same_as<B, CpuEngine<cpu::Isa::avx2>>) return "cpu_avx2";
+    if (std::same_as<B, CpuEngine<cpu::Isa::avx512>>) return "cpu_avx512";
     if (std::same_as<T, float>) return "reference_float";
     if (std::same_as<T, double>) return "reference_double";
     if (std::same_as<T, bfloat16>) return "reference_bfloat16";

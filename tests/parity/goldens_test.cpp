@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <stamp/cpu.hpp>
 #include <stamp/reference.hpp>
 #include <stamp/session/exported_run.hpp>
 
@@ -40,10 +41,10 @@ std::vector<Case> cases() {
 }
 
 /// The engines that the float goldens run on; each later backend joins here.
-template <class B>
-void run_case(const Case& golden, stamp::Tolerance tolerance) {
+template <class B, class... EngineArguments>
+void run_case(const Case& golden, stamp::Tolerance tolerance, EngineArguments... arguments) {
   const auto run = stamp::read_exported_run(golden.activations);
-  auto model = stamp::load<B>(golden.model);
+  auto model = stamp::load<B>(golden.model, {}, arguments...);
   const auto recording = stamp::replay(model.engine(), model.stamp(), run.input);
   const auto rows = stamp::compare_run(run, recording, model.config(), tolerance);
   ASSERT_GE(rows.size(), 5U) << "a golden with so few activations proves nothing";
@@ -63,6 +64,40 @@ TEST_P(Goldens, ReferenceIsPyTorchLayerByLayer) {
   } else {
     run_case<stamp::reference::Engine<float>>(GetParam(),
                                               stamp::tolerance_of(stamp::ElementType::float32));
+  }
+}
+
+TEST_P(Goldens, FastCpuInFp32IsPyTorchLayerByLayerWithEveryInstructionSet) {
+  if (GetParam().in_double) return;  // it computes in float
+  for (const auto isa : {stamp::cpu::Isa::avx2, stamp::cpu::Isa::avx512}) {
+    if (isa > stamp::cpu::detected_isa()) continue;
+    SCOPED_TRACE(stamp::cpu::name_of(isa));
+    run_case<stamp::cpu::Backend>(GetParam(), stamp::tolerance_of(stamp::ElementType::float32),
+                                  stamp::cpu::Compute::fp32, isa);
+  }
+}
+
+/// Types that round weights on purpose: the relative L2 distance of a tensor, √(2 - 2·cosine), is
+/// what is held, because single small elements may move by more than themselves.
+TEST_P(Goldens, FastCpuInBf16AndInt8StaysNearPyTorchInEveryTensor) {
+  if (GetParam().in_double) return;
+  if (stamp::cpu::detected_isa() < stamp::cpu::Isa::avx512) {
+    GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
+  }
+  const auto run = stamp::read_exported_run(GetParam().activations);
+  for (const auto& [compute, distance] :
+       {std::pair{stamp::cpu::Compute::bf16, 1e-2}, std::pair{stamp::cpu::Compute::int8, 5e-2}}) {
+    auto model = stamp::load<stamp::cpu::Backend>(GetParam().model, {}, compute);
+    const auto recording = stamp::replay(model.engine(), model.stamp(), run.input);
+    const auto rows = stamp::compare_run(run, recording, model.config(),
+                                         stamp::tolerance_of(stamp::ElementType::bfloat16));
+    ASSERT_GE(rows.size(), 5U);
+    for (const auto& row : rows) {
+      // One small number a cell, left over from sums that cancel: no layer's activation.
+      if (row.name.starts_with("mask.") && row.name.ends_with(".logits")) continue;
+      EXPECT_GE(row.cosine, 1 - distance * distance / 2)
+          << stamp::cpu::name_of(compute) << " " << row.name;
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <stamp/nn/kv_cache.hpp>
 #include <stamp/nn/linear.hpp>
 #include <stamp/nn/rotary.hpp>
+#include <stamp/ops/fused.hpp>
 #include <stamp/tensor/reshape.hpp>
 
 namespace stamp {
@@ -34,15 +35,12 @@ struct Attention {
         kv_heads(key_heads),
         head_dim(dim) {}
 
-  /// x [Tokens, Hidden] to a new activation of that shape. Writes the tokens' keys and values to
-  /// cache slots [slot, slot + Tokens); query row i then sees the slots of mask.visible(i).
+  /// y += attention of x, both [Tokens, Hidden]. Writes the tokens' keys and values to cache slots
+  /// [slot, slot + Tokens); query row i then sees the slots of mask.visible(i).
   template <class T, MaskPolicy Mask>
-  [[nodiscard]] Activation<B, Tokens, Hidden> operator()(B& engine, View<T, Tokens, Hidden> x,
-                                                         const Rotary<B, Tokens>& at,
-                                                         KvLayer<B>& cache, Index slot,
-                                                         Mask mask) const {
+  void operator()(B& engine, Activation<B, Tokens, Hidden> y, View<T, Tokens, Hidden> x,
+                  const Rotary<B, Tokens>& at, KvLayer<B>& cache, Index slot, Mask mask) const {
     const Tokens tokens = x.template axis<Tokens>();
-    auto y = engine.template allocate<typename B::Element>(tokens, x.template axis<Hidden>());
     const auto frame = engine.frame();
 
     auto query = split(q_proj(engine, x), heads, head_dim);
@@ -59,8 +57,7 @@ struct Attention {
     attend(engine, context, query, CacheView(rows(cache.keys.view(), 0, slot + tokens.size)),
            CacheView(rows(cache.values.view(), 0, slot + tokens.size)),
            1 / std::sqrt(static_cast<double>(head_dim.size)), mask);
-    matmul(engine, y, merge<Queries>(context), o_proj.weight);
-    return y;
+    matmul_add(engine, y, merge<Queries>(context), o_proj.weight);
   }
 };
 

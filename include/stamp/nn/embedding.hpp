@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stamp/nn/module.hpp>
 #include <stamp/ops/backend.hpp>
@@ -14,9 +15,12 @@ template <Backend B>
 struct Embedding {
   Vocab vocab{0};
   Hidden hidden{0};
-  typename B::template Matrix<Vocab, Hidden> weight{};
+  typename B::template Table<Vocab, Hidden> weight{};
+  std::optional<typename B::template Matrix<Vocab, Hidden>> head;  ///< the LM head, where tied
 
-  Embedding(Vocab rows, Hidden width) : vocab(rows), hidden(width) {}
+  Embedding(Vocab rows, Hidden width, bool tied = false) : vocab(rows), hidden(width) {
+    if (tied) head.emplace();
+  }
 
   /// ids in [0, Vocab) to a new activation [Tokens, Hidden].
   [[nodiscard]] Activation<B, Tokens, Hidden> operator()(B& engine,
@@ -33,7 +37,8 @@ struct Embedding {
   }
   template <class Find>
   void bind(B& engine, const Find& find) {
-    weight = engine.matrix(find("weight"), vocab, hidden);
+    weight = engine.table(find("weight"), vocab, hidden);
+    if (head) head = engine.matrix(find("weight"), vocab, hidden);
   }
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stamp/nn/linear.hpp>
+#include <stamp/ops/fused.hpp>
 
 namespace stamp {
 
@@ -19,17 +20,10 @@ struct SwiGlu {
   SwiGlu(Hidden hidden, Ffn ffn)
       : gate_proj(hidden, ffn), up_proj(hidden, ffn), down_proj(ffn, hidden) {}
 
-  /// x [Tokens, Hidden] to a new activation of that shape.
+  /// y += mlp(x), both [Tokens, Hidden].
   template <class T>
-  [[nodiscard]] Activation<B, Tokens, Hidden> operator()(B& engine,
-                                                         View<T, Tokens, Hidden> x) const {
-    auto y = engine.template allocate<typename B::Element>(x.template axis<Tokens>(),
-                                                           x.template axis<Hidden>());
-    const auto frame = engine.frame();
-    auto gate = gate_proj(engine, x);
-    swiglu(engine, gate, up_proj(engine, x));
-    matmul(engine, y, gate, down_proj.weight);
-    return y;
+  void operator()(B& engine, Activation<B, Tokens, Hidden> y, View<T, Tokens, Hidden> x) const {
+    swiglu_mlp(engine, y, x, gate_proj.weight, up_proj.weight, down_proj.weight);
   }
 };
 
@@ -44,17 +38,11 @@ struct QuickGeluMlp {
 
   QuickGeluMlp(VisionHidden hidden, VisionFfn ffn) : fc1(hidden, ffn), fc2(ffn, hidden) {}
 
-  /// x [Patches, VisionHidden] to a new activation of that shape.
+  /// y += mlp(x), both [Patches, VisionHidden].
   template <class T>
-  [[nodiscard]] Activation<B, Patches, VisionHidden> operator()(
-      B& engine, View<T, Patches, VisionHidden> x) const {
-    auto y = engine.template allocate<typename B::Element>(x.template axis<Patches>(),
-                                                           x.template axis<VisionHidden>());
-    const auto frame = engine.frame();
-    auto inner = fc1(engine, x);
-    quick_gelu(engine, inner);
-    matmul(engine, y, inner, fc2.weight, fc2.bias);
-    return y;
+  void operator()(B& engine, Activation<B, Patches, VisionHidden> y,
+                  View<T, Patches, VisionHidden> x) const {
+    quick_gelu_mlp(engine, y, x, fc1.weight, fc1.bias, fc2.weight, fc2.bias);
   }
 };
 

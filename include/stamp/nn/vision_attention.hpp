@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stamp/nn/linear.hpp>
 #include <stamp/nn/rotary.hpp>
+#include <stamp/ops/fused.hpp>
 #include <stamp/tensor/reshape.hpp>
 
 namespace stamp {
@@ -24,15 +25,12 @@ struct VisionAttention {
         proj(Queries{hidden.size}, hidden),
         heads(query_heads) {}
 
-  /// x [Patches, VisionHidden] to a new activation of that shape.
+  /// y += attention of x, both [Patches, VisionHidden].
   template <class T, MaskPolicy Mask>
-  [[nodiscard]] Activation<B, Patches, VisionHidden> operator()(B& engine,
-                                                                View<T, Patches, VisionHidden> x,
-                                                                const Rotary<B, Patches>& at,
-                                                                Mask mask) const {
+  void operator()(B& engine, Activation<B, Patches, VisionHidden> y,
+                  View<T, Patches, VisionHidden> x, const Rotary<B, Patches>& at, Mask mask) const {
     const Patches patches = x.template axis<Patches>();
     const VisionHidden hidden = x.template axis<VisionHidden>();
-    auto y = engine.template allocate<typename B::Element>(patches, hidden);
     const auto frame = engine.frame();
 
     const HeadDim dim{hidden.size / heads.size};
@@ -49,8 +47,7 @@ struct VisionAttention {
     attend(engine, context, query, KeyView(rename<Keys, KvHeads, HeadDim>(key)),
            KeyView(rename<Keys, KvHeads, HeadDim>(part(2))),
            1 / std::sqrt(static_cast<double>(dim.size)), mask);
-    matmul(engine, y, merge<Queries>(context), proj.weight, proj.bias);
-    return y;
+    matmul_add(engine, y, merge<Queries>(context), proj.weight, proj.bias);
   }
 };
 

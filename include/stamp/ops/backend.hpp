@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // THE list of what a backend must offer. Layers and models use nothing else.
 //
-// A backend is an engine type: it owns memory, threads or a stream, and names four types
+// A backend is an engine type: it owns memory, threads or a stream, and names five types
 //   Element        what activations are stored in
 //   Number         what positions, angles and results are exchanged in: float, or double
 //   Matrix<O, I>   how it keeps a weight that multiplies
+//   Table<V, H>    how it keeps an embedding table
 //   Vector<A>      how it keeps a norm's weight or a bias
 // and its operations are free functions in its namespace, found by argument-dependent lookup, as
 // operation(engine, output, inputs...). Outputs never alias inputs unless an operation says
@@ -34,6 +35,7 @@ template <class B>
 concept NamesItsTypes =
     Element<typename B::Element> && std::floating_point<typename B::Number> && requires {
       typename B::template Matrix<Vocab, Hidden>;
+      typename B::template Table<Vocab, Hidden>;
       typename B::template Vector<Hidden>;
       typename B::template Kept<Keys, KvHeads, HeadDim>;
     };
@@ -52,13 +54,17 @@ concept GivesMemory = requires(B& engine) {
   } -> std::same_as<typename B::template Kept<Keys, KvHeads, HeadDim>>;
 };
 
-/// engine.matrix(stored, out, in) and engine.vector(stored, axis) take over a weight whose shape
-/// has been checked. The stored bytes stay valid as long as the engine's user keeps the checkpoint.
+/// engine.matrix(stored, out, in), engine.table(stored, rows, width) and engine.vector(stored,
+/// axis) take over a weight whose shape has been checked. A matrix names its axes as `out` and
+/// `in`. The stored bytes stay valid as long as the engine's user keeps the checkpoint.
 template <class B>
 concept TakesWeights = requires(B& engine, const StoredTensor& stored) {
   {
     engine.matrix(stored, Vocab{1}, Hidden{1})
   } -> std::same_as<typename B::template Matrix<Vocab, Hidden>>;
+  {
+    engine.table(stored, Vocab{1}, Hidden{1})
+  } -> std::same_as<typename B::template Table<Vocab, Hidden>>;
   { engine.vector(stored, Hidden{1}) } -> std::same_as<typename B::template Vector<Hidden>>;
 };
 
@@ -134,7 +140,7 @@ concept HasSwiglu =
 /// torch.nn.functional.embedding.
 template <class B>
 concept HasEmbed = requires(B& engine, View<typename B::Element, Tokens, Hidden> y,
-                            const typename B::template Matrix<Vocab, Hidden>& table,
+                            const typename B::template Table<Vocab, Hidden>& table,
                             std::span<const std::int32_t> ids) { embed(engine, y, table, ids); };
 
 /// rotate(engine, x, cosine, sine): rotary embedding, in place. With P = HeadDim/2, for each row,

@@ -114,8 +114,11 @@ class Model {
 /// Opens a checkpoint folder in Hugging Face layout, or a PEFT LoRA adapter folder over its base.
 /// Weights stay in their memory map where the backend can use them there. Throws Error{input}
 /// that names the file and the field, tensor or token; Error{resource} when memory is missing.
-template <Backend B>
-[[nodiscard]] Model<B> load(const std::filesystem::path& folder, const LoadOptions& options = {}) {
+/// `engine_arguments` follow the number of threads in the engine's constructor, as in
+/// load<cpu::Backend>(folder, {}, cpu::Compute::int8).
+template <Backend B, class... EngineArguments>
+[[nodiscard]] Model<B> load(const std::filesystem::path& folder, const LoadOptions& options = {},
+                            EngineArguments... engine_arguments) {
   constexpr auto into = std::same_as<typename B::Element, double> ? checkpoint::MergeInto::float64
                         : std::same_as<typename B::Element, float>
                             ? checkpoint::MergeInto::float32
@@ -123,7 +126,8 @@ template <Backend B>
   auto opened =
       checkpoint::open_checkpoint(folder, options.base.value_or(std::filesystem::path()), into);
   auto tokenizer = text::read_tokenizer(opened.tokenizer_folder);
-  return Model<B>(std::move(opened), std::make_unique<B>(options.threads), std::move(tokenizer));
+  return Model<B>(std::move(opened), std::make_unique<B>(options.threads, engine_arguments...),
+                  std::move(tokenizer));
 }
 
 }  // namespace stamp

@@ -38,8 +38,8 @@ struct DecoderLayer {
   void operator()(B& engine, Activation<B, Tokens, Hidden> x, const Rotary<B, Tokens>& at,
                   KvLayer<B>& cache, Index slot, Mask mask) const {
     const auto frame = engine.frame();
-    add(engine, x, self_attn(engine, input_layernorm(engine, x), at, cache, slot, mask));
-    add(engine, x, mlp(engine, post_attention_layernorm(engine, x)));
+    self_attn(engine, x, input_layernorm(engine, x), at, cache, slot, mask);
+    mlp(engine, x, post_attention_layernorm(engine, x));
   }
 };
 
@@ -57,10 +57,11 @@ struct LanguageModel {
                  Part{"layers", &LanguageModel::layers}, Part{"norm", &LanguageModel::norm}};
 
   explicit LanguageModel(const TextConfig& c)
-      : embed_tokens(Vocab{c.vocab_size}, Hidden{c.hidden_size}),
-        layers(static_cast<std::size_t>(c.num_hidden_layers), DecoderLayer<B>(c)),
+      : embed_tokens(Vocab{c.vocab_size}, Hidden{c.hidden_size}, c.tie_word_embeddings),
         norm(Hidden{c.hidden_size}, c.rms_norm_eps),
-        config(c) {}
+        config(c) {
+    for (Index layer = 0; layer < c.num_hidden_layers; ++layer) layers.emplace_back(c);
+  }
 
   /// The residual stream x [Tokens, Hidden] through all layers, in place. The cache must have
   /// room for slots [slot, slot + Tokens).

@@ -42,8 +42,8 @@ struct VisionBlock {
   void operator()(B& engine, Activation<B, Patches, VisionHidden> x, const Rotary<B, Patches>& at,
                   Mask mask) const {
     const auto frame = engine.frame();
-    add(engine, x, attn(engine, norm1(engine, x), at, mask));
-    add(engine, x, mlp(engine, norm2(engine, x)));
+    attn(engine, x, norm1(engine, x), at, mask);
+    mlp(engine, x, norm2(engine, x));
   }
 };
 
@@ -89,9 +89,10 @@ struct VisionTower {
 
   explicit VisionTower(const VisionConfig& c)
       : patch_embed(c.in_channels, c.temporal_patch_size, c.patch_size, VisionHidden{c.embed_dim}),
-        blocks(static_cast<std::size_t>(c.depth), VisionBlock<B>(c)),
         merger(c),
-        config(c) {}
+        config(c) {
+    for (Index layer = 0; layer < c.depth; ++layer) blocks.emplace_back(c);
+  }
 
   /// Merged features F_p, [Tokens, Hidden] with Tokens = Σ t·h·w / merge² over `grids`, into `y`.
   /// `pixel_values` are the image processor's: [Patches, PatchLength], images one after another.

@@ -37,7 +37,7 @@ struct Stamp {
     if (lm_head) return (*lm_head)(engine, x);
     auto y = engine.template allocate<typename B::Element>(x.template axis<Tokens>(),
                                                            model.embed_tokens.vocab);
-    matmul(engine, y, x, model.embed_tokens.weight);
+    matmul(engine, y, x, *model.embed_tokens.head);
     return y;
   }
 };

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention over a mask policy. Many queries: keys and values are packed once a head, tasks are
+// blocks of queries of one head, and no score matrix is ever made. Few queries: the cache is
+// streamed once, and shares of it are combined in a fixed order.
+#pragma once
+
+#include <stamp/cpu/matmul.hpp>
+#include <stamp/ops/mask.hpp>
+
+namespace stamp::cpu {
+
+namespace detail {
+
+/// [Rows, Heads, HeadDim] whose axes have been checked.
+template <class T>
+struct ErasedHeads {
+  T* data;
+  Index rows;
+  Index heads;
+  Index dim;
+  Index stride;
+};
+template <class T, Axis R, Axis H, Axis D>
+[[nodiscard]] ErasedHeads<T> erase(View<T, R, H, D> view) {
+  return {view.data(), view.extents()[0], view.extents()[1], view.extents()[2], view.stride()};
+}
+
+/// Keys that one task of decode_attention reads.
+inline constexpr Index decode_keys = 512;
+
+/// Few queries, one at a time.
+inline void decode_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<const float> query,
+                             ErasedHeads<const float> key, ErasedHeads<const float> value,
+                             float scale, const Visible* visible) {
+  const auto frame = engine.frame();
+  const Index group = y.heads / key.heads;
+  const Index shares = (key.rows + decode_keys - 1) / decode_keys;
+  const Index tasks = key.heads * shares;
+  auto* const largest = engine.arena().allocate<float>(tasks * group);
+  auto* const sums = engine.arena().allocate<float>(tasks * group);
+  auto* const parts = engine.arena().allocate<float>(tasks * group * y.dim);
+  auto* const scores = engine.arena().allocate<float>(engine.pool().count() * group * decode_keys);
+  for (Index row = 0; row < y.rows; ++row) {
+    engine.pool().run(tasks, y.heads * key.rows * key.dim / 8, [&](Index task, Index thread) {
+      const Index head = task / shares;
+      const Index begin = task % shares * decode_keys;
+      engine.kernels().decode({.query = query.data + row * query.stride + head * group * y.dim,
+                               .key = key.data + head * y.dim,
+                               .value = value.data + head * y.dim,
+                               .key_stride = key.stride,
+                               .value_stride = value.stride,
+                               .heads = group,
+                               .dim = y.dim,
+                               .visible = visible[row],
+                               .keys = {begin, std::min(key.rows, begin + decode_keys)},
+                               .scale = scale,
+                               .largest = largest + task * group,
+                               .sum = sums + task * group,
+                               .y = parts + task * group * y.dim,
+                               .scores = scores + thread * group * decode_keys});
+    });
+    for (Index head = 0; head < y.heads; ++head) {
+      const Index first = head / group * shares;
+      const auto at = [&](Index share) { return (first + share) * group + head % group; };
+      float most = -INFINITY;
+      for (Index share = 0; share < shares; ++share) {
+        if (!(largest[at(share)] <= most)) most = largest[at(share)];  // NaN stays
+      }
+      float* const to = y.data + row * y.stride + head * y.dim;
+      std::fill(to, to + y.dim, 0.0F);
+      float sum = 0;
+      for (Index share = 0; share < shares; ++share) {
+        if (largest[at(share)] == -INFINITY) continue;
+        const float weight = std::exp(largest[at(share)] - most);
+        sum += weight * sums[at(share)];
+        const float* const from = parts + at(share) * y.dim;
+        for (Index d = 0; d < y.dim; ++d) to[d] += weight * from[d];
+      }
+      if (sum != 0) {
+        for (Index d = 0; d < y.dim; ++d) to[d] /= sum;
+      }
+    }
+  }
+}
+
+/// Many queries.
+inline void tiled_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<const float> query,
+                            ErasedHeads<const float> key, ErasedHeads<const float> value,
+                            float scale, const Visible* visible) {
+  const auto frame = engine.frame();
+  const Kernels& k = engine.kernels();
+  const bool half = engine.compute() != Compute::fp32;  // int8 is for weights only
+  const Index pack = half ? 2 : 1;
+  const Index key_words = round_up(key.rows, panel_width) * ((key.dim + pack - 1) / pack);
+  const Index value_words = round_up(key.rows, attend_keys) / pack * round_up(key.dim, word_block);
+  auto* const keys = engine.arena().allocate<std::uint32_t>(key.heads * key_words);
+  auto* const values = engine.arena().allocate<std::uint32_t>(key.heads * value_words);
+  engine.pool().run(2 * key.heads, 2 * key.heads * key.rows * key.dim, [&](Index task, Index) {
+    const Index head = task / 2;
+    if (task % 2 == 0) {
+      (half ? k.pack_keys_bf16 : k.pack_keys_fp32)(
+          keys + head * key_words, key.data + head * key.dim, key.stride, key.rows, key.dim);
+    } else {
+      (half ? k.pack_values_bf16 : k.pack_values_fp32)(values + head * value_words,
+                                                       value.data + head * key.dim, value.stride,
+                                                       key.rows, key.dim);
+    }
+  });
+  const Index bytes = attend_scratch(y.dim);
+  auto* const scratch = engine.arena().allocate<std::byte>(engine.pool().count() * bytes);
+  const Index blocks = (y.rows + attend_rows - 1) / attend_rows;
+  engine.pool().run(
+      y.heads * blocks, y.heads * y.rows * key.rows * key.dim / 8, [&](Index task, Index thread) {
+        const Index head = task / blocks;
+        const Index first = task % blocks * attend_rows;
+        const Index kv_head = head / (y.heads / key.heads);
+        (half ? k.attend_bf16
+              : k.attend_fp32)({.query = query.data + first * query.stride + head * y.dim,
+                                .query_stride = query.stride,
+                                .y = y.data + first * y.stride + head * y.dim,
+                                .y_stride = y.stride,
+                                .visible = visible + first,
+                                .key = keys + kv_head * key_words,
+                                .value = values + kv_head * value_words,
+                                .rows = std::min(attend_rows, y.rows - first),
+                                .dim = y.dim,
+                                .keys = key.rows,
+                                .scale = scale,
+                                .scratch = scratch + thread * bytes});
+      });
+}
+
+}  // namespace detail
+
+/// requirement::HasAttend
+template <Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
+void attend(Engine& engine, View<float, R, H, D> y, In<float, R, H, D> query,
+            View<const float, K, KH, D> key, View<const float, K, KH, D> value, double scale,
+            Mask mask) {
+  check_same_shape("attend query", y, query);
+  check_same_shape("attend value", key, value);
+  check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());
+  if (key.extents()[1] == 0 || y.extents()[1] % key.extents()[1] != 0) {
+    fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
+                           " and " + describe(key));
+  }
+  const auto frame = engine.frame();
+  const Index rows = y.extents()[0];
+  const Index keys = key.extents()[0];
+  auto* const visible = engine.arena().template allocate<Visible>(rows);
+  for (Index row = 0; row < rows; ++row) {
+    visible[row] = mask.visible(row);
+    const Index end = std::max(visible[row].history.end, visible[row].own.end);
+    if (end > keys) {
+      fail(Fault::usage, "attend: row " + std::to_string(row) + " sees keys up to " +
+                             std::to_string(end) + ", expected at most Keys " +
+                             std::to_string(keys));
+    }
+  }
+  (rows <= detail::skinny_rows ? detail::decode_attention : detail::tiled_attention)(
+      engine, detail::erase(y), detail::erase(query), detail::erase(key), detail::erase(value),
+      static_cast<float>(scale), visible);
+}
+
+}  // namespace stamp::cpu

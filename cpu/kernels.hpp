@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of vectorised kernels. simd/*.hpp fills one table for each instruction set from the
+// same sources; an engine picks one when it is made.
+//
+// Panels. A weight W [Out, In] is kept as [Out/64][words][64] 32-bit words: word w of output o
+// holds the inputs 1·w (float32), 2·w and 2·w+1 (bfloat16) or 4·w … 4·w+3 (int8). Outputs are
+// padded to 64 and words to 16 with zeros. oneDNN calls this BA16a64b, BA16a64b2a and BA16a64b4a
+// and takes it as it is; AMX tiles, too, can be loaded from it.
+#pragma once
+
+#include <cstdint>
+#include <stamp/ops/mask.hpp>
+
+namespace stamp::cpu {
+
+inline constexpr Index panel_width = 64;  ///< outputs a panel
+inline constexpr Index word_block = 16;   ///< words are padded to a multiple of this
+
+/// One task of attention: `rows` queries of one head over all keys.
+struct AttendTask {
+  const float* query;  ///< [rows, dim], rows `query_stride` apart
+  Index query_stride;
+  float* y;  ///< [rows, dim], rows `y_stride` apart
+  Index y_stride;
+  const Visible* visible;      ///< [rows]
+  const std::uint32_t* key;    ///< key panels [keys/64][words of dim][64]
+  const std::uint32_t* value;  ///< value panels [words of keys][dim padded to 16]
+  Index rows;
+  Index dim;
+  Index keys;
+  float scale;
+  std::byte* scratch;  ///< attend_scratch(dim) bytes of this thread
+};
+
+/// One task of attention with few queries: the heads that share a key head, some of the keys.
+struct DecodeTask {
+  const float* query;  ///< [heads, dim] dense
+  const float* key;    ///< [keys, dim], rows `key_stride` apart
+  const float* value;
+  Index key_stride;
+  Index value_stride;
+  Index heads;
+  Index dim;
+  Visible visible;
+  KeyRange keys;  ///< this task's share
+  float scale;
+  float* largest;  ///< [heads], of scale·q·k
+  float* sum;      ///< [heads], of exp(score - largest)
+  float* y;        ///< [heads, dim], Σ exp(score - largest)·v
+  float* scores;   ///< [heads, keys.size()] scratch
+};
+
+/// Operands are rows of floats unless said; counts are elements.
+struct Kernels {
+  /// y [rows, 64] = x·panel for one to four rows of floats, padded with a zero to whole words.
+  void (*skinny_bf16)(float* y, const float* x, Index x_stride, Index rows,
+                      const std::uint32_t* panel, Index words);
+  /// y [rows, 64] = (or +=) x·panel with x in words of the weights' type.
+  void (*product_fp32)(float* y, Index y_stride, const std::uint32_t* x, Index x_stride, Index rows,
+                       const std::uint32_t* panel, Index words, bool accumulate);
+  void (*product_bf16)(float* y, Index y_stride, const std::uint32_t* x, Index x_stride, Index rows,
+                       const std::uint32_t* panel, Index words, bool accumulate);
+  void (*product_int8)(std::int32_t* y, Index y_stride, const std::uint32_t* x, Index x_stride,
+                       Index rows, const std::uint32_t* panel, Index words, bool accumulate);
+
+  /// Round to nearest even.
+  void (*to_bf16)(std::uint16_t* y, const float* x, Index count);
+  /// y = 128 + round(x/scale) with scale = max|x|/127; returns scale.
+  float (*to_int8)(std::uint8_t* y, const float* x, Index count);
+  /// y = (x - 128·sums)·(row·scales) over a row of exact sums.
+  void (*from_int32)(float* y, const std::int32_t* x, const std::int32_t* sums, const float* scales,
+                     float row, Index count);
+
+  void (*add)(float* y, const float* x, Index count);  ///< y += x
+  void (*rms_norm)(float* y, const float* x, const float* weight, float eps, Index count);
+  void (*layer_norm)(float* y, const float* x, const float* weight, const float* bias, float eps,
+                     Index count);
+  void (*quick_gelu)(float* x, Index count);
+  void (*swiglu)(float* gate, const float* up, Index count);
+  void (*rotate)(float* low, float* high, const float* cosine, const float* sine, Index pairs);
+
+  /// Keys of one head, [keys, dim] with a stride, as panels for attend_*.
+  void (*pack_keys_fp32)(std::uint32_t* panels, const float* key, Index stride, Index keys,
+                         Index dim);
+  void (*pack_keys_bf16)(std::uint32_t* panels, const float* key, Index stride, Index keys,
+                         Index dim);
+  void (*pack_values_fp32)(std::uint32_t* panels, const float* value, Index stride, Index keys,
+                           Index dim);
+  void (*pack_values_bf16)(std::uint32_t* panels, const float* value, Index stride, Index keys,
+                           Index dim);
+  void (*attend_fp32)(const AttendTask&);
+  void (*attend_bf16)(const AttendTask&);
+  void (*decode)(const DecodeTask&);
+};
+
+/// Queries that share a task of attention, and keys that are scored before the next softmax.
+inline constexpr Index attend_rows = 96;
+inline constexpr Index attend_keys = 256;
+/// Rows that a product tile computes at once; scratch rows are padded to it.
+inline constexpr Index tile_rows = 6;
+
+[[nodiscard]] constexpr Index round_up(Index value, Index step) {
+  return (value + step - 1) / step * step;
+}
+
+/// Bytes of AttendTask::scratch: queries as words, sums, results, one tile of scores and its
+/// exponentials as words, and the running maximum and sum of every row.
+[[nodiscard]] constexpr Index attend_scratch(Index dim) {
+  const Index rows = attend_rows + tile_rows;
+  const Index padded = round_up(dim, word_block);
+  return 4 * (2 * rows * padded + 2 * tile_rows * attend_keys + 2 * rows + 64);
+}
+
+}  // namespace stamp::cpu

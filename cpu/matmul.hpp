@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products with packed weights, and what is fused to them while their results are in the cache.
+//
+// A strip is 96 rows × one panel of 64 outputs: 24 KB of sums that stay in the first-level cache
+// until bias, non-linear function and residual are done. Strips are shared among the threads;
+// no sum is split, so the result does not depend on how many there are.
+#pragma once
+
+#include <stamp/cpu/memory.hpp>
+
+namespace stamp::cpu {
+
+namespace detail {
+
+/// Rows of floats, dense inside a row.
+struct Rows {
+  float* data = nullptr;
+  Index rows = 0;
+  Index columns = 0;
+  Index stride = 0;
+  [[nodiscard]] float* row(Index at) const { return data + at * stride; }
+};
+struct ConstRows {
+  const float* data = nullptr;
+  Index rows = 0;
+  Index columns = 0;
+  Index stride = 0;
+  [[nodiscard]] const float* row(Index at) const { return data + at * stride; }
+};
+template <Axis R, Axis C>
+[[nodiscard]] Rows erase(View<float, R, C> view) {
+  return {view.data(), view.extents()[0], view.extents()[1], view.stride()};
+}
+template <Axis R, Axis C>
+[[nodiscard]] ConstRows erase(View<const float, R, C> view) {
+  return {view.data(), view.extents()[0], view.extents()[1], view.stride()};
+}
+
+/// At most so many rows are multiplied without rounding them: memory sets the pace then.
+inline constexpr Index skinny_rows = 4;
+inline constexpr Index strip_rows = 96;
+/// Words of a panel that are multiplied at a time: 256 KB, a part of the second-level cache.
+inline constexpr Index chunk_words = 1024;
+
+/// Activations as a product wants them: words of the weight's type, or floats where few rows are
+/// multiplied with bfloat16 weights.
+struct Operand {
+  const std::uint32_t* words = nullptr;
+  Index stride = 0;               ///< words from row to row
+  const float* scales = nullptr;  ///< int8: one a row
+  bool skinny = false;
+};
+
+/// Rounds rows to words, shared among the threads; float32 rows are used where they stand.
+inline Operand operand_of(Engine& engine, ConstRows x, Compute type) {
+  const Kernels& k = engine.kernels();
+  if (type == Compute::fp32) {
+    return {reinterpret_cast<const std::uint32_t*>(x.data), x.stride};
+  }
+  if (type == Compute::bf16 && x.rows <= skinny_rows) {
+    const Index padded = round_up(x.columns, 2);
+    auto* const copy = engine.arena().allocate<float>(x.rows * padded);
+    for (Index row = 0; row < x.rows; ++row) {
+      copy[(row + 1) * padded - 1] = 0;
+      std::copy(x.row(row), x.row(row) + x.columns, copy + row * padded);
+    }
+    return {reinterpret_cast<const std::uint32_t*>(copy), padded, nullptr, true};
+  }
+  const Index words = Panels::words_of(type, x.columns);
+  auto* const to = engine.arena().allocate<std::uint32_t>(x.rows * words);
+  auto* const scales = type == Compute::int8 ? engine.arena().allocate<float>(x.rows) : nullptr;
+  const auto round = [&](Index row) {
+    std::uint32_t* const y = to + row * words;
+    if (type == Compute::int8) {
+      y[words - 1] = 0x80808080U;  // padding is zero, which is 128
+      scales[row] = k.to_int8(reinterpret_cast<std::uint8_t*>(y), x.row(row), x.columns);
+    } else {
+      y[words - 1] = 0;
+      k.to_bf16(reinterpret_cast<std::uint16_t*>(y), x.row(row), x.columns);
+    }
+  };
+  constexpr Index together = 16;
+  engine.pool().run(
+      (x.rows + together - 1) / together, x.rows * x.columns / 4, [&](Index task, Index) {
+        for (Index row = task * together; row < std::min(x.rows, (task + 1) * together); ++row) {
+          round(row);
+        }
+      });
+  return {to, words, scales, false};
+}
+
+/// strip [rows, 64] = x[first …]·panel, as floats; `sums` is scratch of the same size for int8.
+inline void strip_product(const Kernels& k, float* strip, std::int32_t* sums, const Operand& x,
+                          Index first, Index rows, const Panels& w, Index panel) {
+  const std::uint32_t* const weights = w.panel(panel);
+  const std::uint32_t* const from = x.words + first * x.stride;
+  if (x.skinny) {
+    return k.skinny_bf16(strip, reinterpret_cast<const float*>(from), x.stride, rows, weights,
+                         w.used_words());
+  }
+  for (Index word = 0; word < w.used_words(); word += chunk_words) {
+    const Index words = std::min(chunk_words, w.used_words() - word);
+    const std::uint32_t* const part = weights + word * panel_width;
+    if (w.type == Compute::int8) {
+      k.product_int8(sums, panel_width, from + word, x.stride, rows, part, words, word > 0);
+    } else {
+      (w.type == Compute::bf16 ? k.product_bf16 : k.product_fp32)(
+          strip, panel_width, from + word, x.stride, rows, part, words, word > 0);
+    }
+  }
+  if (w.type != Compute::int8) return;
+  for (Index row = 0; row < rows; ++row) {
+    k.from_int32(strip + row * panel_width, sums + row * panel_width,
+                 w.sums.data() + panel * panel_width, w.scales.data() + panel * panel_width,
+                 x.scales[first + row], panel_width);
+  }
+}
+
+/// done(first row, rows, panel, strip) for every strip of x·Wᵀ, on any thread. `more` further
+/// strips of scratch follow the first one.
+template <class Done>
+void for_each_strip(Engine& engine, Index rows, const Panels& w, Index more, const Done& done) {
+  const Index panels = w.panels();
+  const Index height = std::min(rows, strip_rows);
+  const Index floats = (1 + more) * height * panel_width;
+  auto* const scratch = engine.arena().allocate<float>(engine.pool().count() * floats);
+  const Index stripes = (rows + strip_rows - 1) / strip_rows;
+  // Few rows: some panels a task, so that a thread streams a stretch of the weights.
+  const Index together =
+      stripes == 1 ? std::clamp<Index>(panels / (8 * engine.pool().count()), 1, 8) : 1;
+  const Index groups = (panels + together - 1) / together;
+  // Tasks that follow each other share their panels, which stay in the cache.
+  engine.pool().run(
+      groups * stripes, rows * panels * w.words * 4 * more, [&](Index task, Index thread) {
+        const Index first = task % stripes * strip_rows;
+        const Index end = std::min(panels, (task / stripes + 1) * together);
+        for (Index panel = task / stripes * together; panel < end; ++panel) {
+          done(first, std::min(strip_rows, rows - first), panel, scratch + thread * floats, height);
+        }
+      });
+}
+
+/// What becomes of x·Wᵀ + bias.
+enum class Into { store, add };
+
+/// y = (or +=) x·Wᵀ + bias; `bias` may be null.
+inline void multiply(Engine& engine, Rows y, const Operand& x, const Panels& w, const float* bias,
+                     Into into) {
+  const Kernels& k = engine.kernels();
+  for_each_strip(
+      engine, y.rows, w, 1, [&](Index first, Index rows, Index panel, float* strip, Index height) {
+        strip_product(k, strip, reinterpret_cast<std::int32_t*>(strip + height * panel_width), x,
+                      first, rows, w, panel);
+        const Index column = panel * panel_width;
+        const Index width = std::min(panel_width, w.out - column);
+        for (Index row = 0; row < rows; ++row) {
+          float* const from = strip + row * panel_width;
+          float* const to = y.row(first + row) + column;
+          if (bias != nullptr) k.add(from, bias + column, width);
+          if (into == Into::add) {
+            k.add(to, from, width);
+          } else {
+            std::copy(from, from + width, to);
+          }
+        }
+      });
+}
+inline void multiply(Engine& engine, Rows y, ConstRows x, const Panels& w, const float* bias,
+                     Into into) {
+  const auto frame = engine.frame();
+  multiply(engine, y, operand_of(engine, x, w.type), w, bias, into);
+}
+
+/// The door: all axes checked by name.
+template <Axis R, Axis O, Axis I>
+void check_product(View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w) {
+  check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
+  check_extent("matmul", w.out, y.template axis_at<1>());
+  check_extent("matmul", w.in, x.template axis_at<1>());
+}
+template <Axis O>
+[[nodiscard]] const float* checked_bias(const Tensor<float, O>& bias, O out) {
+  check_extent("matmul bias", out, bias.view().template axis_at<0>());
+  return bias.values().data();
+}
+
+}  // namespace detail
+
+/// requirement::HasMatmul, without bias.
+template <Axis R, Axis O, Axis I>
+void matmul(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w) {
+  detail::check_product<R, O, I>(y, x, w);
+  detail::multiply(engine, detail::erase(y), detail::erase(x), w.panels, nullptr,
+                   detail::Into::store);
+}
+
+/// requirement::HasMatmul, with bias.
+template <Axis R, Axis O, Axis I>
+void matmul(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w,
+            const std::type_identity_t<Tensor<float, O>>& bias) {
+  detail::check_product<R, O, I>(y, x, w);
+  detail::multiply(engine, detail::erase(y), detail::erase(x), w.panels,
+                   detail::checked_bias(bias, w.out), detail::Into::store);
+}
+
+/// y += x·Wᵀ + bias in one step (ops/fused.hpp).
+template <Axis R, Axis O, Axis I>
+void matmul_add(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w) {
+  detail::check_product<R, O, I>(y, x, w);
+  detail::multiply(engine, detail::erase(y), detail::erase(x), w.panels, nullptr,
+                   detail::Into::add);
+}
+template <Axis R, Axis O, Axis I>
+void matmul_add(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w,
+                const std::type_identity_t<Tensor<float, O>>& bias) {
+  detail::check_product<R, O, I>(y, x, w);
+  detail::multiply(engine, detail::erase(y), detail::erase(x), w.panels,
+                   detail::checked_bias(bias, w.out), detail::Into::add);
+}
+
+}  // namespace stamp::cpu

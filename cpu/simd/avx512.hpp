@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels for AVX-512 with VNNI and BF16: vectors of 16, products of bfloat16 and int8 words.
+#pragma once
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <stamp/cpu/kernels.hpp>
+
+#define STAMP_CPU_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma"
+#include <stamp/cpu/simd/target_begin.inc>
+namespace stamp::cpu::avx512 {
+
+#define STAMP_INLINE [[gnu::always_inline]] inline
+// Loops over a tile's registers must vanish, or the tile is kept in memory.
+#if defined(__clang__)
+#define STAMP_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define STAMP_UNROLL _Pragma("GCC unroll 8")
+#endif
+
+inline constexpr Index lanes = 16;
+inline constexpr int tile_vectors = 4;  ///< 6 rows × 4 vectors of sums leave 8 registers
+using Vector = __m512;
+using Integers = __m512i;
+
+STAMP_INLINE Vector load(const float* from) { return _mm512_loadu_ps(from); }
+STAMP_INLINE void store(float* to, Vector v) { _mm512_storeu_ps(to, v); }
+STAMP_INLINE __mmask16 first(Index count) {
+  return static_cast<__mmask16>((1U << static_cast<unsigned>(count)) - 1U);
+}
+STAMP_INLINE Vector load_some(const float* from, Index count) {
+  return _mm512_maskz_loadu_ps(first(count), from);
+}
+STAMP_INLINE void store_some(float* to, Vector v, Index count) {
+  _mm512_mask_storeu_ps(to, first(count), v);
+}
+STAMP_INLINE Vector all(float value) { return _mm512_set1_ps(value); }
+STAMP_INLINE Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+// Where GCC 12's header starts an intrinsic from an undefined register it warns of that register;
+// the masked forms with all lanes chosen are the same instructions without it.
+inline constexpr __mmask16 every = 0xffff;
+STAMP_INLINE Vector larger(Vector a, Vector b) { return _mm512_maskz_max_ps(every, a, b); }
+STAMP_INLINE Vector smaller(Vector a, Vector b) { return _mm512_maskz_min_ps(every, a, b); }
+STAMP_INLINE Vector magnitude(Vector a) { return _mm512_abs_ps(a); }
+template <int which>
+STAMP_INLINE __m256 half_of(Vector v) {
+  return _mm512_maskz_extractf32x8_ps(0xff, v, which);
+}
+STAMP_INLINE float sum_of(Vector v) {
+  const __m256 eight = _mm256_add_ps(half_of<0>(v), half_of<1>(v));
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+STAMP_INLINE float largest_of(Vector v) {
+  const __m256 eight = _mm256_max_ps(half_of<0>(v), half_of<1>(v));
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+}
+/// v·2^n for whole n.
+STAMP_INLINE Vector scale_by_power(Vector v, Vector n) {
+  return _mm512_maskz_scalef_ps(every, v, n);
+}
+STAMP_INLINE Vector rounded(Vector v) {
+  return _mm512_maskz_roundscale_ps(every, v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+STAMP_INLINE void store_bf16(std::uint16_t* to, Vector v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)_mm512_cvtneps_pbh(v));
+}
+
+/// A product of words: float32.
+struct Fp32Words {
+  using Sum = float;
+  using Sums = __m512;
+  static constexpr Index per_word = 1;
+  STAMP_INLINE static Sums zero() { return _mm512_setzero_ps(); }
+  STAMP_INLINE static Sums load(const Sum* from) { return _mm512_loadu_ps(from); }
+  STAMP_INLINE static void store(Sum* to, Sums sums) { _mm512_storeu_ps(to, sums); }
+  /// Numbers at, at+1, … of a row of words.
+  STAMP_INLINE static void put(std::uint32_t* row, Index at, Vector v) {
+    stamp::cpu::avx512::store(reinterpret_cast<float*>(row) + at, v);
+  }
+  STAMP_INLINE static Sums step(Sums sums, std::uint32_t x, Integers w) {
+    return _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(x))),
+                           _mm512_castsi512_ps(w), sums);
+  }
+};
+
+/// bfloat16 pairs.
+struct Bf16Words {
+  using Sum = float;
+  using Sums = __m512;
+  static constexpr Index per_word = 2;
+  STAMP_INLINE static Sums zero() { return _mm512_setzero_ps(); }
+  STAMP_INLINE static Sums load(const Sum* from) { return _mm512_loadu_ps(from); }
+  STAMP_INLINE static void store(Sum* to, Sums sums) { _mm512_storeu_ps(to, sums); }
+  STAMP_INLINE static void put(std::uint32_t* row, Index at, Vector v) {
+    store_bf16(reinterpret_cast<std::uint16_t*>(row) + at, v);
+  }
+  STAMP_INLINE static Sums step(Sums sums, std::uint32_t x, Integers w) {
+    const Integers pair = _mm512_set1_epi32(static_cast<int>(x));
+    return _mm512_dpbf16_ps(sums, (__m512bh)pair, (__m512bh)w);
+  }
+};
+
+/// Four bytes: unsigned activations, signed weights.
+struct Int8Words {
+  using Sum = std::int32_t;
+  using Sums = __m512i;
+  static constexpr Index per_word = 4;
+  STAMP_INLINE static Sums zero() { return _mm512_setzero_si512(); }
+  STAMP_INLINE static Sums load(const Sum* from) { return _mm512_loadu_si512(from); }
+  STAMP_INLINE static void store(Sum* to, Sums sums) { _mm512_storeu_si512(to, sums); }
+  STAMP_INLINE static Sums step(Sums sums, std::uint32_t x, Integers w) {
+    return _mm512_dpbusd_epi32(sums, _mm512_set1_epi32(static_cast<int>(x)), w);
+  }
+};
+
+STAMP_INLINE Integers load_words(const std::uint32_t* from) { return _mm512_loadu_si512(from); }
+
+/// The even and the odd number of each bfloat16 pair, widened.
+STAMP_INLINE Vector even_of(Integers pairs) {
+  return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(every, pairs, 16));
+}
+STAMP_INLINE Vector odd_of(Integers pairs) {
+  return _mm512_castsi512_ps(
+      _mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000U))));
+}
+
+inline void to_bf16(std::uint16_t* y, const float* x, Index count) {
+  Index at = 0;
+  for (; at + lanes <= count; at += lanes) {
+    store_bf16(y + at, load(x + at));
+  }
+  if (at < count) {
+    _mm256_mask_storeu_epi16(y + at, first(count - at),
+                             (__m256i)_mm512_cvtneps_pbh(load_some(x + at, count - at)));
+  }
+}
+
+/// Bytes of one vector after scaling: 128 + round(x·inverse).
+STAMP_INLINE void store_bytes(std::uint8_t* to, Vector v, Vector inverse, Index count) {
+  const __m512i whole = _mm512_maskz_cvtps_epi32(every, _mm512_mul_ps(v, inverse));
+  const __m128i bytes =
+      _mm512_maskz_cvtusepi32_epi8(every, _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
+  _mm_mask_storeu_epi8(to, first(count), bytes);
+}
+/// x - 128·sums, exactly, then as floats.
+STAMP_INLINE Vector difference_to_floats(const std::int32_t* x, const std::int32_t* sums,
+                                         Index count) {
+  const __m512i shifted =
+      _mm512_maskz_slli_epi32(every, _mm512_maskz_loadu_epi32(first(count), sums), 7);
+  return _mm512_maskz_cvtepi32_ps(
+      every, _mm512_sub_epi32(_mm512_maskz_loadu_epi32(first(count), x), shifted));
+}
+
+// clang-format off: each builds on those before it
+#include <stamp/cpu/simd/rows.inc>
+#include <stamp/cpu/simd/quantize.inc>
+#include <stamp/cpu/simd/product.inc>
+#include <stamp/cpu/simd/skinny.inc>
+#include <stamp/cpu/simd/attend.inc>
+#include <stamp/cpu/simd/decode.inc>
+// clang-format on
+
+inline constexpr Kernels kernels{
+    .skinny_bf16 = skinny_bf16,
+    .product_fp32 = product<Fp32Words>,
+    .product_bf16 = product<Bf16Words>,
+    .product_int8 = product<Int8Words>,
+    .to_bf16 = to_bf16,
+    .to_int8 = to_int8,
+    .from_int32 = from_int32,
+    .add = add,
+    .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
+    .quick_gelu = quick_gelu,
+    .swiglu = swiglu,
+    .rotate = rotate,
+    .pack_keys_fp32 = pack_keys<Fp32Words>,
+    .pack_keys_bf16 = pack_keys<Bf16Words>,
+    .pack_values_fp32 = pack_values<Fp32Words>,
+    .pack_values_bf16 = pack_values<Bf16Words>,
+    .attend_fp32 = attend<Fp32Words>,
+    .attend_bf16 = attend<Bf16Words>,
+    .decode = decode,
+};
+
+#undef STAMP_INLINE
+#undef STAMP_UNROLL
+
+}  // namespace stamp::cpu::avx512
+#include <stamp/cpu/simd/target_end.inc>
+#undef STAMP_CPU_TARGET

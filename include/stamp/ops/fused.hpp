@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Steps of a layer that a backend may do in one go, written out in the operations that every
+// backend has. A backend that does better declares the same name in its own namespace, for its own
+// engine: it fits better than these and is taken. The residual y is what is added to.
+#pragma once
+
+#include <stamp/ops/backend.hpp>
+
+namespace stamp {
+
+/// y += x·Wᵀ [+ bias]; y [R, O], x [R, I], W [O, I], bias [O].
+template <Backend B, Axis R, Axis O, class X, class W, class... BiasVector>
+void matmul_add(B& engine, View<typename B::Element, R, O> y, const X& x, const W& w,
+                const BiasVector&... bias) {
+  const auto frame = engine.frame();
+  auto product = engine.template allocate<typename B::Element>(y.template axis_at<0>(),
+                                                               y.template axis_at<1>());
+  matmul(engine, product, x, w, bias...);
+  add(engine, y, product);
+}
+
+/// y += fc2(quick_gelu(fc1(x))): the vision tower's MLP. y, x [R, H], fc1 [F, H], fc2 [H, F].
+template <Backend B, Axis R, Axis H, class X, class W1, class B1, class W2, class B2>
+void quick_gelu_mlp(B& engine, View<typename B::Element, R, H> y, const X& x, const W1& fc1,
+                    const B1& bias1, const W2& fc2, const B2& bias2) {
+  const auto frame = engine.frame();
+  auto inner = engine.template allocate<typename B::Element>(y.template axis_at<0>(), fc1.out);
+  matmul(engine, inner, x, fc1, bias1);
+  quick_gelu(engine, inner);
+  matmul_add(engine, y, inner, fc2, bias2);
+}
+
+/// y += down(silu(gate(x))·up(x)): the language model's MLP. y, x [R, H], gate and up [F, H],
+/// down [H, F].
+template <Backend B, Axis R, Axis H, class X, class W, class Down>
+void swiglu_mlp(B& engine, View<typename B::Element, R, H> y, const X& x, const W& gate,
+                const W& up, const Down& down) {
+  const auto frame = engine.frame();
+  auto inner = engine.template allocate<typename B::Element>(y.template axis_at<0>(), gate.out);
+  auto other = engine.template allocate<typename B::Element>(y.template axis_at<0>(), up.out);
+  matmul(engine, inner, x, gate);
+  matmul(engine, other, x, up);
+  swiglu(engine, inner, other);
+  matmul_add(engine, y, inner, down);
+}
+
+}  // namespace stamp

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the fast CPU backend promises beyond the list of operations: products that round exactly
+// where it says, fused steps, the same bits with any number of threads, errors of its own.
+#include "engines.hpp"
+
+namespace stamp::test {
+namespace {
+
+using cpu::Compute;
+using cpu::Isa;
+
+bool wide() { return cpu::detected_isa() == Isa::avx512; }
+
+using Numbers = std::vector<double>;
+
+/// Rows of x as the product reads them.
+Numbers as_bf16(Numbers x) {
+  for (double& value : x) value = rounded<bfloat16>(value);
+  return x;
+}
+/// Each row to whole multiples of its largest number / 127.
+Numbers as_int8(Numbers x, Index columns) {
+  for (std::size_t row = 0; row < x.size(); row += static_cast<std::size_t>(columns)) {
+    float most = 0;
+    for (std::size_t at = 0; at < static_cast<std::size_t>(columns); ++at) {
+      most = std::max(most, std::abs(static_cast<float>(x[row + at])));
+    }
+    const float scale = most / 127;
+    const float inverse = 1 / scale;
+    for (std::size_t at = 0; at < static_cast<std::size_t>(columns); ++at) {
+      x[row + at] = std::nearbyint(static_cast<float>(x[row + at]) * inverse) * scale;
+    }
+  }
+  return x;
+}
+
+Numbers product(const Numbers& x, const Numbers& w, Index rows, Index in, Index out) {
+  Numbers y;
+  for (Index row = 0; row < rows; ++row) {
+    for (Index o = 0; o < out; ++o) {
+      double sum = 0;
+      for (Index i = 0; i < in; ++i) {
+        sum += x[static_cast<std::size_t>(row * in + i)] * w[static_cast<std::size_t>(o * in + i)];
+      }
+      y.push_back(sum);
+    }
+  }
+  return y;
+}
+
+struct Shape {
+  Index rows, in, out;
+};
+/// Few rows and many, tails in every direction, more than one chunk of words (2048 pairs).
+constexpr Shape shapes[] = {{1, 64, 64},  {3, 37, 70},  {4, 130, 16},  {5, 64, 129},
+                            {7, 33, 200}, {97, 96, 65}, {200, 40, 31}, {9, 4200, 64}};
+
+class Products : public ::testing::TestWithParam<Compute> {};
+
+TEST_P(Products, RoundWeightsAndRowsAndNothingElse) {
+  if (!wide()) GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
+  const Compute compute = GetParam();
+  cpu::Engine engine(2, compute);
+  for (const auto& [rows, in, out] : shapes) {
+    const auto frame = engine.frame();
+    const StoredWeight weight(ElementType::float32, {out, in}, 1);
+    const auto w = engine.matrix(weight.stored(), Ffn{out}, Hidden{in});
+    const Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{in}, 3);
+    const Operand<cpu::Engine, Tokens, Ffn> y(engine, Tokens{rows}, Ffn{out}, 4, 1);
+    matmul(engine, y.view(), x.input(), w);
+    const bool rounds_rows = compute == Compute::int8 || rows > 4;
+    const Numbers expected =
+        compute == Compute::bf16
+            ? product(rounds_rows ? as_bf16(x.values()) : x.values(), as_bf16(weight.values()),
+                      rows, in, out)
+            : product(as_int8(x.values(), in), as_int8(weight.values(), in), rows, in, out);
+    const auto found = y.found();
+    for (std::size_t at = 0; at < expected.size(); ++at) {
+      // float sums of up to 4,200 terms of order one
+      ASSERT_NEAR(expected[at], found[at], 2e-5 * std::sqrt(static_cast<double>(in)))
+          << rows << " x " << in << " to " << out << ", number " << at;
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Types, Products, ::testing::Values(Compute::bf16, Compute::int8),
+                         [](const auto& tested) { return std::string(name_of(tested.param)); });
+
+/// A vision MLP, a language MLP and attention with residual on random operands.
+Numbers some_layers(cpu::Engine& engine, Index rows) {
+  const auto frame = engine.frame();
+  const Index width = 96;
+  const Index inner = 200;
+  const StoredWeight a(ElementType::bfloat16, {inner, width}, 1);
+  const StoredWeight b(ElementType::bfloat16, {inner, width}, 2);
+  const StoredWeight c(ElementType::bfloat16, {width, inner}, 3);
+  const StoredWeight bias_a(ElementType::float32, {inner}, 4);
+  const StoredWeight bias_c(ElementType::float32, {width}, 5);
+  const auto gate = engine.matrix(a.stored(), Ffn{inner}, Hidden{width});
+  const auto up = engine.matrix(b.stored(), Ffn{inner}, Hidden{width});
+  const auto down = engine.matrix(c.stored(), Hidden{width}, Ffn{inner});
+  const Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{width}, 6, 0, 0.1);
+  const Operand<cpu::Engine, Tokens, Hidden> y(engine, Tokens{rows}, Hidden{width}, 7);
+  swiglu_mlp(engine, y.view(), x.input(), gate, up, down);
+  quick_gelu_mlp(engine, y.view(), x.input(), gate, engine.vector(bias_a.stored(), Ffn{inner}),
+                 down, engine.vector(bias_c.stored(), Hidden{width}));
+  const auto heads = split(y.view(), Heads{6}, HeadDim{16});
+  const auto keys = rename<Keys, KvHeads, HeadDim>(split(x.view(), KvHeads{6}, HeadDim{16}));
+  using KeyView = View<const float, Keys, KvHeads, HeadDim>;
+  const auto context = engine.allocate<float>(Tokens{rows}, Heads{6}, HeadDim{16});
+  attend(engine, context, heads, KeyView(keys), KeyView(keys), 0.25, Causal{0});
+  add(engine, y.view(), merge<Hidden>(context));
+  return y.found();
+}
+
+TEST(FastCpu, FusedStepsAreTheirParts) {
+  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+    if (isa > cpu::detected_isa()) continue;
+    cpu::Engine engine(2, Compute::fp32, isa);
+    const auto frame = engine.frame();
+    const StoredWeight a(ElementType::float32, {70, 33}, 1);
+    const StoredWeight b(ElementType::float32, {70, 33}, 2);
+    const StoredWeight c(ElementType::float32, {33, 70}, 3);
+    const auto gate = engine.matrix(a.stored(), Ffn{70}, Hidden{33});
+    const auto up = engine.matrix(b.stored(), Ffn{70}, Hidden{33});
+    const auto down = engine.matrix(c.stored(), Hidden{33}, Ffn{70});
+    for (const Index rows : {1, 5, 130}) {
+      const Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{33}, 6, 0, 0.2);
+      const Operand<cpu::Engine, Tokens, Hidden> fused(engine, Tokens{rows}, Hidden{33}, 7);
+      const Operand<cpu::Engine, Tokens, Hidden> parts(engine, Tokens{rows}, Hidden{33}, 7);
+      swiglu_mlp(engine, fused.view(), x.input(), gate, up, down);
+      const auto inner = engine.allocate<float>(Tokens{rows}, Ffn{70});
+      const auto other = engine.allocate<float>(Tokens{rows}, Ffn{70});
+      const auto result = engine.allocate<float>(Tokens{rows}, Hidden{33});
+      matmul(engine, inner, x.input(), gate);
+      matmul(engine, other, x.input(), up);
+      swiglu(engine, inner, other);
+      matmul(engine, result, inner, down);
+      add(engine, parts.view(), result);
+      expect_close<float>(parts.found(), fused.found(), "swiglu_mlp");
+    }
+  }
+}
+
+TEST(FastCpu, AnyNumberOfThreadsGivesTheSameBits) {
+  for (const Compute compute : {Compute::fp32, Compute::bf16, Compute::int8}) {
+    if (compute != Compute::fp32 && !wide()) continue;
+    for (const Index rows : {1, 300}) {
+      cpu::Engine one(1, compute);
+      const Numbers expected = some_layers(one, rows);
+      for (const Index threads : {2, 3}) {
+        cpu::Engine several(threads, compute);
+        EXPECT_EQ(expected, some_layers(several, rows))
+            << name_of(compute) << ", " << rows << " rows, " << threads << " threads";
+      }
+    }
+  }
+}
+
+TEST(FastCpu, RefusesWhatTheProcessorLacks) {
+  EXPECT_THROW(cpu::Engine(1, Compute::fp32, Isa::none), Error);
+  try {
+    const cpu::Engine engine(1, Compute::int8, Isa::avx2);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.fault(), Fault::resource);
+    EXPECT_STREQ(error.what(),
+                 "cpu backend: int8: expected a processor with AVX512-VNNI and AVX512-BF16, found "
+                 "AVX2");
+  }
+}
+
+TEST(Pool, RunsEveryTaskOnceAndRethrowsTheFirstError) {
+  cpu::Pool pool(3);
+  constexpr Index large = Index{1} << 30U;
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::atomic<int>> seen(50);
+    pool.run(50, large, [&](Index task, Index thread) {
+      EXPECT_LT(thread, 3);
+      seen[static_cast<std::size_t>(task)] += 1;
+    });
+    for (const auto& count : seen) ASSERT_EQ(count, 1);
+  }
+  EXPECT_THROW(pool.run(50, large,
+                        [](Index task, Index) {
+                          if (task == 7) throw std::runtime_error("seven");
+                        }),
+               std::runtime_error);
+  int after = 0;
+  pool.run(1, large, [&](Index, Index) { ++after; });
+  EXPECT_EQ(after, 1) << "a pool works on after an error";
+}
+
+}  // namespace
+}  // namespace stamp::test
