@@ -69,7 +69,7 @@ def figures(heldout, foreign):
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines += ["", "Mean IoU of bilinear read-outs against true pixels, masks in order, a missing or surplus mask counts 0; "
               "for questions without a mask the share of right answers.",
-              f"`evaluate` (examples/evaluate.cpp) on the reference backend, {machine()}."]
+              f"`evaluate` (examples/evaluate.cpp) on the fast CPU backend in bf16, {machine()}."]
     return "\n".join(lines)
 
 

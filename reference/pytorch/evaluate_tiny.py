@@ -48,7 +48,7 @@ def answer(w, tokenizer, picture, prompts, most=14):
     for _ in range(most):
         length = max(map(len, rows))
         ids = torch.tensor([r + [0] * (length - len(r)) for r in rows])[None]
-        _, branches, _ = tiny.language(w, features, head, ids, None, i("<|mask|>"), gh, gw, 0)
+        _, branches, *_ = tiny.language(w, features, head, ids, None, i("<|mask|>"), gh, gw, 0)
         for k in list(open_):
             nxt = int((branches[0, k, len(rows[k]) - 1] @ w["model.embed_tokens.weight"].t()).argmax())
             rows[k].append(nxt)
@@ -62,7 +62,7 @@ def answer(w, tokenizer, picture, prompts, most=14):
         masks = []
         if at:
             ids = torch.tensor([row] * len(at))[None]
-            _, _, m = tiny.language(w, features, head, ids, torch.tensor([at]), i("<|mask|>"), gh, gw,
+            _, _, m, *_ = tiny.language(w, features, head, ids, torch.tensor([at]), i("<|mask|>"), gh, gw,
                                     len(at))
             y = tiny.classify(w, m).view(1, len(at), gh, gw)
             y = F.interpolate(y, (picture.height, picture.width), mode="bilinear", align_corners=False)

@@ -109,7 +109,7 @@ def check(folder):
     pixels = flat[0].view(n, 3, 1, 256).expand(n, 3, 2, 256).reshape(n, -1)
     with torch.no_grad():
         ours = tiny.vision(w, flat, gh, gw)
-        cells, branch, masks = tiny.language(
+        cells, branch, masks, *_ = tiny.language(
             w, ours, torch.tensor(head), torch.tensor([[tail]]), torch.tensor([[len(tail) - 1]]),
             words.convert_tokens_to_ids("<|mask|>"), gh, gw, 1)
         theirs = hf.model.visual(pixels, grid_thw=grid)

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 VISION_DEPTH, DEPTH, WIDTH, HEAD, FFN = 4, 6, 192, 64, 512
 HEADS, VISION_HEADS = WIDTH // HEAD, WIDTH // HEAD
 PATCH = 16
+MIDDLE = 4                     # the aids also read the stream after so many layers: mask tokens use what <|seg|>
+                               # knows before the last layers, never what it learns in the last one
 THETA = 10000.0
 SECTIONS = (8, 12, 12)
 EPS = 1e-6
@@ -45,9 +47,10 @@ def shapes(vocab):
     d["dense.weight"], d["dense.bias"] = (COLORS + KINDS + 16 + 2 + 1 + 2, WIDTH), (COLORS + KINDS + 21,)
     # what a <|seg|> token should know of its thing: colour, kind, place, log radius
     d["point.what.weight"], d["point.what.bias"] = (12 + 20 + 3, WIDTH), (35,)
-    for n in ("seg", "all", "cell"):
+    for n in ("seg", "all", "cell", "middle_seg", "middle_cell"):
         d[f"point.{n}.weight"], d[f"point.{n}.bias"] = (64, WIDTH), (64,)
-    d["point.bias"] = (2,)
+    d["point.middle_what.weight"], d["point.middle_what.bias"] = (12 + 20 + 3, WIDTH), (35,)
+    d["point.bias"], d["point.middle_bias"] = (2,), (1,)
     return d
 
 
@@ -221,7 +224,8 @@ def language(w, features, head_ids, branch_ids, seg_at, mask_id, gh, gw, passes)
     """features [B,N,W]; head_ids [S] up to <|vision_start|>; branch_ids [B,Q,T] from <|vision_end|>.
 
     seg_at [B, passes]: index in its branch of the <|seg|> whose mask is asked; branch m has pass m.
-    Returns normed hidden states of image cells [B,N,W], branches [B,Q,T,W], masks [B,passes,N,W].
+    Returns normed hidden states of image cells [B,N,W], branches [B,Q,T,W], masks [B,passes,N,W],
+    then those of cells and branches after MIDDLE layers, normed without a weight.
     """
     e = w["model.embed_tokens.weight"]
     B, N, _ = features.shape
@@ -260,9 +264,11 @@ def language(w, features, head_ids, branch_ids, seg_at, mask_id, gh, gw, passes)
             w[b + "post_attention_layernorm.weight"],
             torch.cat([w[b + "mlp.gate_proj.weight"], w[b + "mlp.up_proj.weight"]]),
             w[b + "mlp.down_proj.weight"])
+        if i + 1 == MIDDLE:
+            middle = rms(x[:, S:P + Q * T], None)
     x = rms(x, w["model.norm.weight"])
-    return (x[:, S:P], x[:, P:P + Q * T].view(B, Q, T, WIDTH),
-            x[:, P + Q * T:].view(B, passes, N, WIDTH))
+    return (x[:, S:P], x[:, P:P + Q * T].view(B, Q, T, WIDTH), x[:, P + Q * T:].view(B, passes, N, WIDTH),
+            middle[:, :N], middle[:, N:].view(B, Q, T, WIDTH))
 
 
 def classify(w, hidden):

@@ -61,7 +61,7 @@ def losses(w, shard, head_ids, mask_id, passes, see):
         at = seg_at[:, :passes].gather(-1, pick).squeeze(-1)
         thing = seg_of[:, :passes].gather(-1, pick).squeeze(-1)
         valid = at >= 0
-    cells, branches, masks = tiny_stamp.language(
+    cells, branches, masks, middle_cells, middle_branches = tiny_stamp.language(
         w, features, head_ids, ids, at.clamp(min=0) if passes else None, mask_id, gh, gw, passes)
 
     # text: the answer's tokens, each predicted by the row before it
@@ -91,17 +91,26 @@ def losses(w, shard, head_ids, mask_id, passes, see):
     share = share_of_cells(shard["cover"], gh, gw)
     key = F.linear(cells, w["point.cell.weight"], w["point.cell.bias"])
     bi, qi, si = torch.nonzero(seg_at >= 0, as_tuple=True)
-    h = branches[bi, qi, seg_at[bi, qi, si]]
-    z = F.linear(h, w["point.seg.weight"], w["point.seg.bias"])
-    point_seg = ((z.unsqueeze(1) @ key[bi].transpose(1, 2)).squeeze(1) / 4).float() + w["point.bias"][0]
-    point = overlap_loss(point_seg, share[bi, seg_of[bi, qi, si]]).mean()
+    at_seg = bi, qi, seg_at[bi, qi, si]
+    meant = share[bi, seg_of[bi, qi, si]]
     things = shard["things"][bi, seg_of[bi, qi, si]]
-    what = F.linear(h, w["point.what.weight"], w["point.what.bias"]).float()
     size = torch.tensor([gw * 16., gh * 16.])
     place = torch.cat([things[:, 2:4] / size * 2 - 1, (things[:, 4:] / 32).log() * 2], 1)
-    told = (.5 * F.cross_entropy(what[:, :12], things[:, 1].long())
-            + .5 * F.cross_entropy(what[:, 12:32], things[:, 0].long())
-            + (what[:, 32:] - place).abs().mean())
+
+    def pointed(hidden, keys, bias, which):
+        """A <|seg|> token's scores of the cells, and the loss of what it says its thing is."""
+        z = F.linear(hidden, w[f"point.{which}seg.weight"], w[f"point.{which}seg.bias"])
+        scores = ((z.unsqueeze(1) @ keys[bi].transpose(1, 2)).squeeze(1) / 4).float() + bias
+        what = F.linear(hidden, w[f"point.{which}what.weight"], w[f"point.{which}what.bias"]).float()
+        return scores, (.5 * F.cross_entropy(what[:, :12], things[:, 1].long())
+                        + .5 * F.cross_entropy(what[:, 12:32], things[:, 0].long())
+                        + (what[:, 32:] - place).abs().mean())
+    point_seg, told = pointed(branches[at_seg], key, w["point.bias"][0], "")
+    point = overlap_loss(point_seg, meant).mean()
+    early_seg, early_told = pointed(
+        middle_branches[at_seg], F.linear(middle_cells, w["point.middle_cell.weight"], w["point.middle_cell.bias"]),
+        w["point.middle_bias"][0], "middle_")
+    early = overlap_loss(early_seg, meant).mean()
     real = span[..., 1] > 0
     bi, qi = torch.nonzero(real, as_tuple=True)
     h = branches[bi, qi, span[bi, qi, 0] - 1]
@@ -110,17 +119,19 @@ def losses(w, shard, head_ids, mask_id, passes, see):
     union = (shard["meant"][bi, qi].float().unsqueeze(1) @ share[bi]).squeeze(1).clamp(max=1)
     point_union = overlap_loss(point_all, union).mean()
 
-    total = text + mask + point + .5 * point_union + .5 * told + dense_total
+    total = text + 1.5 * mask + .5 * (point + point_union) + early + .25 * told + .5 * early_told + dense_total
+
+    def overlap(scores):
+        on, is_ = scores > 0, meant > .5
+        return ((on & is_).sum(-1) / (on | is_).sum(-1).clamp(min=1)).mean()
     with torch.no_grad():
-        p_on, p_is = point_seg > 0, share[tuple(torch.nonzero(seg_at >= 0, as_tuple=True)[:1])][
-            torch.arange(len(point_seg)), seg_of[seg_at >= 0]] > .5
-        p_iou = ((p_on & p_is).sum(-1) / (p_on | p_is).sum(-1).clamp(min=1)).mean()
         fine = (logits.argmax(-1) == target).float()
         miss = torch.zeros(wanted.shape).masked_scatter(wanted, 1 - fine).sum(-1)
         exact = (miss[real] == 0).float().mean()
         start = (fine * first).sum() / first.sum()
     stats = {"text": text, "mask": mask, "point": point, "union": point_union, "told": told, "dense": dense_total,
-             "iou": iou, "point_iou": p_iou, "exact": exact, "start": start, **right}
+             "early": early, "iou": iou, "point_iou": overlap(point_seg), "early_iou": overlap(early_seg),
+             "exact": exact, "start": start, **right}
     if not passes:
         del stats["mask"], stats["iou"]
     return total, {k: float(v.detach()) for k, v in stats.items()}
@@ -197,7 +208,7 @@ def main():
     step, spent, images = 0, 0.0, 0
     if a.resume and file.exists():
         s = torch.load(file)
-        for n in weights:
+        for n in s["weights"]:
             weights[n].copy_(s["weights"][n])
             ema[n].copy_(s["ema"][n])
         optimizer.load(s["optimizer"])
