@@ -11,20 +11,6 @@ namespace stamp::cpu {
 
 namespace detail {
 
-/// [Rows, Heads, HeadDim] whose axes have been checked.
-template <class T>
-struct ErasedHeads {
-  T* data;
-  Index rows;
-  Index heads;
-  Index dim;
-  Index stride;
-};
-template <class T, Axis R, Axis H, Axis D>
-[[nodiscard]] ErasedHeads<T> erase(View<T, R, H, D> view) {
-  return {view.data(), view.extents()[0], view.extents()[1], view.extents()[2], view.stride()};
-}
-
 /// Keys that one task of decode_attention reads.
 inline constexpr Index decode_keys = 512;
 
@@ -158,8 +144,7 @@ void attend(Engine& engine, View<float, R, H, D> y, In<float, R, H, D> query,
     }
   }
   (rows <= detail::skinny_rows ? detail::decode_attention : detail::tiled_attention)(
-      engine, detail::erase(y), detail::erase(query), detail::erase(key), detail::erase(value),
-      static_cast<float>(scale), visible);
+      engine, erase(y), erase(query), erase(key), erase(value), static_cast<float>(scale), visible);
 }
 
 }  // namespace stamp::cpu

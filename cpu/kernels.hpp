@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <stamp/ops/mask.hpp>
+#include <stamp/tensor/element.hpp>
 
 namespace stamp::cpu {
 

@@ -7,34 +7,14 @@
 #pragma once
 
 #include <stamp/cpu/memory.hpp>
+#include <stamp/tensor/erased.hpp>
 
 namespace stamp::cpu {
 
 namespace detail {
 
-/// Rows of floats, dense inside a row.
-struct Rows {
-  float* data = nullptr;
-  Index rows = 0;
-  Index columns = 0;
-  Index stride = 0;
-  [[nodiscard]] float* row(Index at) const { return data + at * stride; }
-};
-struct ConstRows {
-  const float* data = nullptr;
-  Index rows = 0;
-  Index columns = 0;
-  Index stride = 0;
-  [[nodiscard]] const float* row(Index at) const { return data + at * stride; }
-};
-template <Axis R, Axis C>
-[[nodiscard]] Rows erase(View<float, R, C> view) {
-  return {view.data(), view.extents()[0], view.extents()[1], view.stride()};
-}
-template <Axis R, Axis C>
-[[nodiscard]] ConstRows erase(View<const float, R, C> view) {
-  return {view.data(), view.extents()[0], view.extents()[1], view.stride()};
-}
+using Rows = Erased<float>;
+using ConstRows = Erased<const float>;
 
 /// At most so many rows are multiplied without rounding them: memory sets the pace then.
 inline constexpr Index skinny_rows = 4;
@@ -171,17 +151,20 @@ inline void multiply(Engine& engine, Rows y, ConstRows x, const Panels& w, const
   multiply(engine, y, operand_of(engine, x, w.type), w, bias, into);
 }
 
-/// The door: all axes checked by name.
-template <Axis R, Axis O, Axis I>
-void check_product(View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w) {
-  check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
-  check_extent("matmul", w.out, y.template axis_at<1>());
-  check_extent("matmul", w.in, x.template axis_at<1>());
-}
 template <Axis O>
 [[nodiscard]] const float* checked_bias(const Tensor<float, O>& bias, O out) {
   check_extent("matmul bias", out, bias.view().template axis_at<0>());
   return bias.values().data();
+}
+
+/// The door of every product: all axes checked by name.
+template <Axis R, Axis O, Axis I>
+void product(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w,
+             const float* bias, Into into) {
+  check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
+  check_extent("matmul", w.out, y.template axis_at<1>());
+  check_extent("matmul", w.in, x.template axis_at<1>());
+  multiply(engine, erase(y), erase(x), w.panels, bias, into);
 }
 
 }  // namespace detail
@@ -189,33 +172,25 @@ template <Axis O>
 /// requirement::HasMatmul, without bias.
 template <Axis R, Axis O, Axis I>
 void matmul(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w) {
-  detail::check_product<R, O, I>(y, x, w);
-  detail::multiply(engine, detail::erase(y), detail::erase(x), w.panels, nullptr,
-                   detail::Into::store);
+  detail::product<R, O, I>(engine, y, x, w, nullptr, detail::Into::store);
 }
 
 /// requirement::HasMatmul, with bias.
 template <Axis R, Axis O, Axis I>
 void matmul(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w,
             const std::type_identity_t<Tensor<float, O>>& bias) {
-  detail::check_product<R, O, I>(y, x, w);
-  detail::multiply(engine, detail::erase(y), detail::erase(x), w.panels,
-                   detail::checked_bias(bias, w.out), detail::Into::store);
+  detail::product<R, O, I>(engine, y, x, w, detail::checked_bias(bias, w.out), detail::Into::store);
 }
 
 /// y += x·Wᵀ + bias in one step (ops/fused.hpp).
 template <Axis R, Axis O, Axis I>
 void matmul_add(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w) {
-  detail::check_product<R, O, I>(y, x, w);
-  detail::multiply(engine, detail::erase(y), detail::erase(x), w.panels, nullptr,
-                   detail::Into::add);
+  detail::product<R, O, I>(engine, y, x, w, nullptr, detail::Into::add);
 }
 template <Axis R, Axis O, Axis I>
 void matmul_add(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w,
                 const std::type_identity_t<Tensor<float, O>>& bias) {
-  detail::check_product<R, O, I>(y, x, w);
-  detail::multiply(engine, detail::erase(y), detail::erase(x), w.panels,
-                   detail::checked_bias(bias, w.out), detail::Into::add);
+  detail::product<R, O, I>(engine, y, x, w, detail::checked_bias(bias, w.out), detail::Into::add);
 }
 
 }  // namespace stamp::cpu

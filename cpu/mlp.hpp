@@ -104,7 +104,7 @@ void quick_gelu_mlp(Engine& engine, View<float, R, H> y, In<float, R, H> x, cons
   check_extent("quick_gelu_mlp", fc1.in, x.template axis_at<1>());
   check_extent("quick_gelu_mlp", fc1.out, fc2.in);
   check_extent("quick_gelu_mlp", fc2.out, y.template axis_at<1>());
-  detail::quick_gelu_mlp(engine, detail::erase(y), detail::erase(x), fc1.panels,
+  detail::quick_gelu_mlp(engine, erase(y), erase(x), fc1.panels,
                          detail::checked_bias(bias1, fc1.out), fc2.panels,
                          detail::checked_bias(bias2, fc2.out));
 }
@@ -119,8 +119,7 @@ void swiglu_mlp(Engine& engine, View<float, R, H> y, In<float, R, H> x, const Ma
   check_extent("swiglu_mlp", up.out, gate.out);
   check_extent("swiglu_mlp", gate.out, down.in);
   check_extent("swiglu_mlp", down.out, y.template axis_at<1>());
-  detail::swiglu_mlp(engine, detail::erase(y), detail::erase(x), gate.panels, up.panels,
-                     down.panels);
+  detail::swiglu_mlp(engine, erase(y), erase(x), gate.panels, up.panels, down.panels);
 }
 
 }  // namespace stamp::cpu

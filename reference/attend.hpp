@@ -14,20 +14,6 @@ namespace stamp::reference {
 
 namespace detail {
 
-/// A [Rows, Heads, HeadDim] tensor whose axes have been checked and no longer matter.
-template <class T>
-struct ErasedHeads {
-  T* data;
-  Index rows;
-  Index heads;
-  Index dim;
-  Index stride;
-};
-template <class T, Axis R, Axis H, Axis D>
-[[nodiscard]] ErasedHeads<T> erase(View<T, R, H, D> view) {
-  return {view.data(), view.extents()[0], view.extents()[1], view.extents()[2], view.stride()};
-}
-
 /// Rows [first, first + count) of one head as a widened dense matrix [count, HeadDim].
 template <Element T>
 [[nodiscard]] RowMajor<Accumulator<T>> head_of(ErasedHeads<const T> x, Index head, Index first,
@@ -130,8 +116,7 @@ void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
     fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
                            " and " + describe(key));
   }
-  detail::attend_heads<T>(engine, detail::erase(y), detail::erase(query), detail::erase(key),
-                          detail::erase(value), scale,
+  detail::attend_heads<T>(engine, erase(y), erase(query), erase(key), erase(value), scale,
                           [mask](Index row) { return mask.visible(row); });
 }
 

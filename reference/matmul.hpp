@@ -4,6 +4,7 @@
 
 #include <Eigen/Core>
 #include <stamp/reference/memory.hpp>
+#include <stamp/tensor/erased.hpp>
 
 namespace stamp::reference {
 
@@ -23,19 +24,6 @@ void multiply_transposed(const Number* a, Index a_stride, const Number* b, Index
   const ConstRows<Number> right(b, columns, inner, Eigen::OuterStride<>(inner));
   y.resize(rows, columns);
   y.noalias() = left * right.transpose();
-}
-
-/// A matrix whose axes have been checked and no longer matter: one instantiation for all of them.
-template <class T>
-struct Erased {
-  T* data;
-  Index rows;
-  Index columns;
-  Index stride;
-};
-template <class T, Axis R, Axis C>
-[[nodiscard]] Erased<T> erase(View<T, R, C> view) {
-  return {view.data(), view.extents()[0], view.extents()[1], view.stride()};
 }
 
 /// The rows of an activation as Numbers: the activation itself, or a widened copy in the arena.
@@ -102,7 +90,7 @@ void check_product(View<T, R, O> y, In<T, R, I> x, const Matrix<O, I>& w) {
 template <Element T, Axis R, Axis O, Axis I>
 void matmul(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<O, I>& w) {
   detail::check_product<T, R, O, I>(y, x, w);
-  detail::multiply<T>(engine, detail::erase(y), detail::erase(x), w.stored, nullptr);
+  detail::multiply<T>(engine, erase(y), erase(x), w.stored, nullptr);
 }
 
 /// requirement::HasMatmul, with bias.
@@ -111,7 +99,7 @@ void matmul(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<O, I
             const std::type_identity_t<Tensor<Accumulator<T>, O>>& bias) {
   detail::check_product<T, R, O, I>(y, x, w);
   check_extent("matmul bias", w.out, bias.view().template axis_at<0>());
-  detail::multiply<T>(engine, detail::erase(y), detail::erase(x), w.stored, bias.values().data());
+  detail::multiply<T>(engine, erase(y), erase(x), w.stored, bias.values().data());
 }
 
 }  // namespace stamp::reference

@@ -15,6 +15,8 @@ struct Engine {
   using Number = float;
   template <Axis Out, Axis In>
   using Matrix = reference::Matrix<Out, In>;
+  template <Axis V, Axis H>
+  using Table = reference::Matrix<V, H>;
   template <Axis A>
   using Vector = Tensor<float, A>;
   template <Axis... Axes>
@@ -27,6 +29,8 @@ struct Engine {
   Kept<Axes...> keep(Axes... axes);
   template <Axis Out, Axis In>
   Matrix<Out, In> matrix(const StoredTensor&, Out, In);
+  template <Axis V, Axis H>
+  Table<V, H> table(const StoredTensor&, V, H);
   template <Axis A>
   Vector<A> vector(const StoredTensor&, A);
   template <class To, class From, Axis... Axes>
