@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <stamp/tensor/axis.hpp>
 #include <stamp/tensor/stored.hpp>
@@ -113,11 +114,7 @@ void bind(B& engine, M& module, const Source& source, const std::string& scope =
 /// "(Ffn 8960, Hidden 1536)".
 template <Axis... Axes>
 [[nodiscard]] std::string describe_axes(Axes... axes) {
-  std::string text;
-  ((text +=
-    (text.empty() ? "(" : ", ") + std::string(Axes::name) + " " + std::to_string(axes.size)),
-   ...);
-  return text + ")";
+  return describe_extents(std::array{NamedExtent{Axes::name, axes.size}...});
 }
 
 }  // namespace stamp

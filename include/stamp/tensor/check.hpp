@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -36,6 +37,43 @@ class Error : public std::runtime_error {
 /// Throws `Error{fault, sentence}`; out of line of the hot path on purpose.
 [[noreturn]] inline void fail(Fault fault, const std::string& sentence) {
   throw Error(fault, sentence);
+}
+
+/// An axis in an error message.
+struct NamedExtent {
+  std::string_view name;
+  Index extent;
+};
+
+/// "(Tokens 7, Hidden 1536)". Sentences are put together here, once, and not in templates: they are
+/// a large part of what a compiler would have to optimise.
+[[nodiscard, gnu::cold, gnu::noinline]] inline std::string describe_extents(
+    std::span<const NamedExtent> axes) {
+  std::string text;
+  for (const auto& [name, extent] : axes) {
+    text += text.empty() ? "(" : ", ";
+    text += name;
+    text += " ";
+    text += std::to_string(extent);
+  }
+  return text + ")";
+}
+
+/// Throws Error{usage}: "where: expected (…), found (…)".
+[[noreturn, gnu::cold, gnu::noinline]] inline void fail_shape(std::string_view where,
+                                                              std::span<const NamedExtent> expected,
+                                                              std::span<const NamedExtent> found) {
+  fail(Fault::usage, std::string(where) + ": expected " + describe_extents(expected) + ", found " +
+                         describe_extents(found));
+}
+
+/// Throws Error{usage}: "where: expected Hidden 3, found Hidden 4".
+[[noreturn, gnu::cold, gnu::noinline]] inline void fail_extent(std::string_view where,
+                                                               std::string_view axis,
+                                                               Index expected, Index found) {
+  fail(Fault::usage, std::string(where) + ": expected " + std::string(axis) + " " +
+                         std::to_string(expected) + ", found " + std::string(axis) + " " +
+                         std::to_string(found));
 }
 
 /// a*b for sizes that come from untrusted files; throws Error{input} naming `what` on overflow.

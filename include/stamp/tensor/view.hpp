@@ -112,15 +112,17 @@ class View {
 template <class T, Axis... Axes>
 using In = std::type_identity_t<View<const T, Axes...>>;
 
+/// The axes of a view as an error message shows them.
+template <class T, Axis... Axes>
+[[nodiscard]] std::array<NamedExtent, sizeof...(Axes)> named_extents(const View<T, Axes...>& view) {
+  std::size_t at = 0;
+  return {NamedExtent{Axes::name, view.extents()[at++]}...};
+}
+
 /// "(Tokens 7, Hidden 1536)" for error messages.
 template <class T, Axis... Axes>
 [[nodiscard]] std::string describe(const View<T, Axes...>& view) {
-  std::string text;
-  std::size_t at = 0;
-  ((text += (text.empty() ? "(" : ", ") + std::string(Axes::name) + " " +
-            std::to_string(view.extents()[at++])),
-   ...);
-  return text + ")";
+  return describe_extents(named_extents(view));
 }
 
 /// Throws unless both views have the same shape; `where` is the operation's name.
@@ -131,20 +133,13 @@ void check_same_shape(std::string_view where, const View<T, Axes...>& expected,
   if constexpr (sizeof...(Axes) == sizeof...(Others)) {
     same = expected.extents() == found.extents();
   }
-  if (!same) {
-    fail(Fault::usage,
-         std::string(where) + ": expected " + describe(expected) + ", found " + describe(found));
-  }
+  if (!same) fail_shape(where, named_extents(expected), named_extents(found));
 }
 
 /// Throws unless an axis has the extent that another operand needs; names the axis.
 template <Axis A>
 void check_extent(std::string_view where, A expected, A found) {
-  if (expected.size != found.size) {
-    fail(Fault::usage, std::string(where) + ": expected " + std::string(A::name) + " " +
-                           std::to_string(expected.size) + ", found " + std::string(A::name) + " " +
-                           std::to_string(found.size));
-  }
+  if (expected.size != found.size) fail_extent(where, A::name, expected.size, found.size);
 }
 
 }  // namespace stamp
