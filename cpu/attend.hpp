@@ -77,7 +77,8 @@ inline void tiled_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<co
   const Kernels& k = engine.kernels();
   const bool half = engine.compute() != Compute::fp32;  // int8 is for weights only
   const Index pack = half ? 2 : 1;
-  const Index key_words = round_up(key.rows, panel_width) * ((key.dim + pack - 1) / pack);
+  const Index words = round_up((key.dim + pack - 1) / pack, k.attend_word_step);
+  const Index key_words = round_up(key.rows, panel_width) * words;
   const Index value_words = round_up(key.rows, attend_keys) / pack * round_up(key.dim, word_block);
   auto* const keys = engine.arena().allocate<std::uint32_t>(key.heads * key_words);
   auto* const values = engine.arena().allocate<std::uint32_t>(key.heads * value_words);
@@ -85,7 +86,7 @@ inline void tiled_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<co
     const Index head = task / 2;
     if (task % 2 == 0) {
       (half ? k.pack_keys_bf16 : k.pack_keys_fp32)(
-          keys + head * key_words, key.data + head * key.dim, key.stride, key.rows, key.dim);
+          keys + head * key_words, key.data + head * key.dim, key.stride, key.rows, key.dim, words);
     } else {
       (half ? k.pack_values_bf16 : k.pack_values_fp32)(values + head * value_words,
                                                        value.data + head * key.dim, value.stride,
@@ -110,6 +111,7 @@ inline void tiled_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<co
                                 .value = values + kv_head * value_words,
                                 .rows = std::min(attend_rows, y.rows - first),
                                 .dim = y.dim,
+                                .words = words,
                                 .keys = key.rows,
                                 .scale = scale,
                                 .scratch = scratch + thread * bytes});

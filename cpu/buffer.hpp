@@ -3,8 +3,10 @@
 #pragma once
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -41,5 +43,16 @@ class Buffer {
  private:
   std::unique_ptr<std::byte[], Free> bytes_{nullptr, Free{64}};
 };
+
+/// Gives back the whole pages of a file's map within `bytes`: they leave this process, stay in the
+/// page cache, and come again when they are read. Advice only.
+inline void give_back_pages(const std::byte* bytes, Index count) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto address = reinterpret_cast<std::uintptr_t>(bytes);
+  const std::uintptr_t first = (address + page - 1) / page * page;
+  const std::uintptr_t last = (address + static_cast<std::uintptr_t>(count)) / page * page;
+  if (first >= last) return;
+  (void)::madvise(const_cast<std::byte*>(bytes) + (first - address), last - first, MADV_DONTNEED);
+}
 
 }  // namespace stamp::cpu

@@ -24,10 +24,11 @@ struct AttendTask {
   float* y;  ///< [rows, dim], rows `y_stride` apart
   Index y_stride;
   const Visible* visible;      ///< [rows]
-  const std::uint32_t* key;    ///< key panels [keys/64][words of dim][64]
+  const std::uint32_t* key;    ///< key panels [keys/64][words][64]
   const std::uint32_t* value;  ///< value panels [words of keys][dim padded to 16]
   Index rows;
   Index dim;
+  Index words;  ///< of a query and of a key, padded to attend_word_step
   Index keys;
   float scale;
   std::byte* scratch;  ///< attend_scratch(dim) bytes of this thread
@@ -53,6 +54,10 @@ struct DecodeTask {
 
 /// Operands are rows of floats unless said; counts are elements.
 struct Kernels {
+  Index strip_rows;        ///< rows of x whose products with a panel stay in the cache
+  Index chunk_words;       ///< words of a panel that are multiplied at a time
+  Index attend_word_step;  ///< attend_*: words of queries and keys are padded to a multiple
+
   /// y [rows, 64] = x·panel for one to four rows of floats, padded with a zero to whole words.
   void (*skinny_bf16)(float* y, const float* x, Index x_stride, Index rows,
                       const std::uint32_t* panel, Index words);
@@ -81,10 +86,11 @@ struct Kernels {
   void (*rotate)(float* low, float* high, const float* cosine, const float* sine, Index pairs);
 
   /// Keys of one head, [keys, dim] with a stride, as panels for attend_*.
+  /// A panel has `words` words, those behind the head's own zero.
   void (*pack_keys_fp32)(std::uint32_t* panels, const float* key, Index stride, Index keys,
-                         Index dim);
+                         Index dim, Index words);
   void (*pack_keys_bf16)(std::uint32_t* panels, const float* key, Index stride, Index keys,
-                         Index dim);
+                         Index dim, Index words);
   void (*pack_values_fp32)(std::uint32_t* panels, const float* value, Index stride, Index keys,
                            Index dim);
   void (*pack_values_bf16)(std::uint32_t* panels, const float* value, Index stride, Index keys,
@@ -97,8 +103,10 @@ struct Kernels {
 /// Queries that share a task of attention, and keys that are scored before the next softmax.
 inline constexpr Index attend_rows = 96;
 inline constexpr Index attend_keys = 256;
-/// Rows that a product tile computes at once; scratch rows are padded to it.
+/// Rows that vectors multiply at once.
 inline constexpr Index tile_rows = 6;
+/// The most rows of attention that are multiplied at once; scratch rows are padded to it.
+inline constexpr Index most_attend_rows = 32;
 
 [[nodiscard]] constexpr Index round_up(Index value, Index step) {
   return (value + step - 1) / step * step;
@@ -107,9 +115,9 @@ inline constexpr Index tile_rows = 6;
 /// Bytes of AttendTask::scratch: queries as words, sums, results, one tile of scores and its
 /// exponentials as words, and the running maximum and sum of every row.
 [[nodiscard]] constexpr Index attend_scratch(Index dim) {
-  const Index rows = attend_rows + tile_rows;
+  const Index rows = attend_rows + most_attend_rows;
   const Index padded = round_up(dim, word_block);
-  return 4 * (2 * rows * padded + 2 * tile_rows * attend_keys + 2 * rows + 64);
+  return 4 * (2 * rows * padded + 2 * most_attend_rows * attend_keys + 2 * rows + 64);
 }
 
 }  // namespace stamp::cpu

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products with packed weights, and what is fused to them while their results are in the cache.
 //
-// A strip is 96 rows × one panel of 64 outputs: 24 KB of sums that stay in the first-level cache
-// until bias, non-linear function and residual are done. Strips are shared among the threads;
+// A strip is some 96 rows × one panel of 64 outputs: its sums stay in the cache until bias,
+// non-linear function and residual are done. Strips are shared among the threads;
 // no sum is split, so the result does not depend on how many there are.
 #pragma once
 
@@ -18,9 +18,6 @@ using ConstRows = Erased<const float>;
 
 /// At most so many rows are multiplied without rounding them: memory sets the pace then.
 inline constexpr Index skinny_rows = 4;
-inline constexpr Index strip_rows = 96;
-/// Words of a panel that are multiplied at a time: 256 KB, a part of the second-level cache.
-inline constexpr Index chunk_words = 1024;
 
 /// Activations as a product wants them: words of the weight's type, or floats where few rows are
 /// multiplied with bfloat16 weights.
@@ -78,8 +75,8 @@ inline void strip_product(const Kernels& k, float* strip, std::int32_t* sums, co
     return k.skinny_bf16(strip, reinterpret_cast<const float*>(from), x.stride, rows, weights,
                          w.used_words());
   }
-  for (Index word = 0; word < w.used_words(); word += chunk_words) {
-    const Index words = std::min(chunk_words, w.used_words() - word);
+  for (Index word = 0; word < w.used_words(); word += k.chunk_words) {
+    const Index words = std::min(k.chunk_words, w.used_words() - word);
     const std::uint32_t* const part = weights + word * panel_width;
     if (w.type == Compute::int8) {
       k.product_int8(sums, panel_width, from + word, x.stride, rows, part, words, word > 0);
@@ -101,6 +98,7 @@ inline void strip_product(const Kernels& k, float* strip, std::int32_t* sums, co
 template <class Done>
 void for_each_strip(Engine& engine, Index rows, const Panels& w, Index more, const Done& done) {
   const Index panels = w.panels();
+  const Index strip_rows = engine.kernels().strip_rows;
   const Index height = std::min(rows, strip_rows);
   const Index floats = (1 + more) * height * panel_width;
   auto* const scratch = engine.arena().allocate<float>(engine.pool().count() * floats);

@@ -4,14 +4,22 @@
 
 #include <span>
 #include <stamp/cpu/panels.hpp>
+#include <stamp/cpu/simd/amx.hpp>
 #include <stamp/cpu/simd/avx2.hpp>
-#include <stamp/cpu/simd/avx512.hpp>
 #include <stamp/ops/fused.hpp>
 #include <stamp/tensor/arena.hpp>
 #include <stamp/tensor/tensor.hpp>
 #include <string>
 
 namespace stamp::cpu {
+
+/// What engines run on where nobody says: the best of this processor whose kernels were seen to
+/// work. Tiles are tried once, against vectors, before anything relies on them.
+[[nodiscard]] inline Isa best_isa() {
+  const Isa detected = detected_isa();
+  static const bool tiles = detected == Isa::amx && amx::tiles_agree_with_vectors();
+  return detected == Isa::amx && !tiles ? Isa::avx512 : detected;
+}
 
 /// How the engine keeps a weight that multiplies.
 template <Axis Out, Axis In>
@@ -46,9 +54,9 @@ class Engine {
   using Kept = Tensor<float, Axes...>;
 
   explicit Engine(Index threads = static_cast<Index>(std::thread::hardware_concurrency()))
-      : Engine(threads, best_compute(detected_isa())) {}
+      : Engine(threads, best_compute(best_isa())) {}
   /// Error{resource} when the processor lacks AVX2, or what `compute` needs.
-  Engine(Index threads, Compute compute) : Engine(threads, compute, detected_isa()) {}
+  Engine(Index threads, Compute compute) : Engine(threads, compute, best_isa()) {}
   /// With the kernels of a weaker instruction set than the processor's, for tests.
   Engine(Index threads, Compute compute, Isa isa)
       : compute_(compute),
@@ -74,7 +82,7 @@ class Engine {
   [[nodiscard]] Matrix<Out, In> matrix(const StoredTensor& stored, Out out, In in) {
     // Few outputs are no big matrix: the mask classifier stays in float32.
     const Compute type = out.size < 16 ? Compute::fp32 : compute_;
-    return {pack(pool_, stored, out.size, in.size, type), out, in};
+    return {pack(pool_, *kernels_, stored, out.size, in.size, type), out, in};
   }
 
   template <Axis Rows, Axis Width>
@@ -115,6 +123,7 @@ class Engine {
       fail(Fault::resource, "cpu backend: expected a processor with AVX2 and FMA, found one with " +
                                 std::string(name_of(detected_isa())));
     }
+    if (isa == Isa::amx) return &amx::kernels;
     if (isa == Isa::avx512) return &avx512::kernels;
     if (compute != Compute::fp32) {
       fail(Fault::resource, "cpu backend: " + std::string(name_of(compute)) +

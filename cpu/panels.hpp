@@ -2,6 +2,8 @@
 // A weight in the order that products read it, packed once when a model is loaded.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <stamp/cpu/buffer.hpp>
 #include <stamp/cpu/isa.hpp>
@@ -41,61 +43,76 @@ struct Panels {
 
 namespace detail {
 
-/// One panel from up to 64 rows of a stored weight. `row` is scratch for one row.
-inline void pack_panel(Panels& w, const StoredTensor& stored, Index at, std::vector<float>& row) {
+/// Outputs that are put into a panel at once: their words side by side fill a cache line.
+inline constexpr Index pack_rows = 16;
+
+/// Room for pack_rows rows of words and one row of floats.
+struct PackScratch {
+  explicit PackScratch(const Panels& w)
+      : words(static_cast<std::size_t>(pack_rows * w.words)), row(static_cast<std::size_t>(w.in)) {}
+  std::vector<std::uint32_t> words;
+  std::vector<float> row;
+};
+
+/// Row `out` of a stored weight as words; what is behind its last number stays as it is.
+inline void words_of_row(const Kernels& kernels, Panels& w, const StoredTensor& stored, Index out,
+                         std::uint32_t* words, std::vector<float>& row) {
+  const bool straight = w.type == Compute::bf16 && stored.type == ElementType::bfloat16;
+  if (straight) {  // the stored pairs are the words
+    std::memcpy(words, stored.data + out * w.in * 2, static_cast<std::size_t>(w.in * 2));
+    return;
+  }
+  if (w.type == Compute::fp32) {
+    widen_stored(stored, out * w.in, w.in, reinterpret_cast<float*>(words));
+    return;
+  }
+  widen_stored(stored, out * w.in, w.in, row.data());
+  if (w.type == Compute::bf16) {
+    auto* const halves = reinterpret_cast<std::uint16_t*>(words);
+    for (std::size_t in = 0; in < row.size(); ++in) halves[in] = bfloat16(row[in]).bits;
+    return;
+  }
+  // As activations are quantised, 128 + whole number, but signed.
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(words);
+  const float scale = kernels.to_int8(bytes, row.data(), w.in);
+  std::int32_t sum = 0;
+  std::uint32_t exponents = 0;
+  for (std::size_t in = 0; in < row.size(); ++in) {
+    sum += bytes[in];
+    bytes[in] ^= 0x80U;
+    const std::uint32_t exponent = std::bit_cast<std::uint32_t>(row[in]) & 0x7f800000U;
+    exponents = std::max(exponents, exponent);
+  }
+  // A weight that is no number makes every product with its row no number.
+  w.scales[static_cast<std::size_t>(out)] = exponents < 0x7f800000U ? scale : NAN;
+  w.sums[static_cast<std::size_t>(out)] = sum - 128 * static_cast<std::int32_t>(w.in);
+}
+
+/// One panel from up to 64 rows of a stored weight.
+inline void pack_panel(const Kernels& kernels, Panels& w, const StoredTensor& stored, Index at,
+                       PackScratch& scratch) {
   auto* const panel = w.bytes.as<std::uint32_t>() + at * w.words * panel_width;
-  std::memset(panel, 0, static_cast<std::size_t>(w.words * panel_width) * sizeof(std::uint32_t));
-  const Index rows = std::min(panel_width, w.out - at * panel_width);
-  for (Index column = 0; column < rows; ++column) {
-    const Index out = at * panel_width + column;
-    const bool straight = w.type == Compute::bf16 && stored.type == ElementType::bfloat16;
-    if (straight) {  // the stored pairs are the words
-      const std::byte* const from = stored.data + out * w.in * 2;
-      for (Index word = 0; word < w.in / 2; ++word) {
-        std::memcpy(panel + word * panel_width + column, from + 4 * word, 4);
-      }
-      if (w.in % 2 == 1) {
-        std::memcpy(panel + w.in / 2 * panel_width + column, from + 2 * (w.in - 1), 2);
-      }
-      continue;
+  for (Index column = 0; column < panel_width; column += pack_rows) {
+    std::ranges::fill(scratch.words, 0U);
+    const Index first = at * panel_width + column;
+    for (Index row = 0; row < std::min(pack_rows, w.out - first); ++row) {
+      words_of_row(kernels, w, stored, first + row, scratch.words.data() + row * w.words,
+                   scratch.row);
     }
-    widen_stored(stored, out * w.in, w.in, row.data());
-    if (w.type == Compute::int8) {
-      float most = 0;
-      for (const float value : row) most = std::max(most, std::abs(value));
-      const float scale = most / 127;
-      const float inverse = scale > 0 ? 1 / scale : 0;
-      auto* const bytes = reinterpret_cast<std::int8_t*>(panel);
-      std::int32_t sum = 0;
-      for (Index in = 0; in < w.in; ++in) {
-        const auto whole =
-            static_cast<std::int8_t>(std::lrintf(row[static_cast<std::size_t>(in)] * inverse));
-        bytes[(in / 4 * panel_width + column) * 4 + in % 4] = whole;
-        sum += whole;
-      }
-      // A weight that is no number makes every product with its row no number.
-      w.scales[static_cast<std::size_t>(out)] = std::isfinite(most) ? scale : NAN;
-      w.sums[static_cast<std::size_t>(out)] = sum;
-    } else if (w.type == Compute::bf16) {
-      auto* const halves = reinterpret_cast<std::uint16_t*>(panel);
-      for (Index in = 0; in < w.in; ++in) {
-        halves[(in / 2 * panel_width + column) * 2 + in % 2] =
-            bfloat16(row[static_cast<std::size_t>(in)]).bits;
-      }
-    } else {
-      for (Index in = 0; in < w.in; ++in) {
-        panel[in * panel_width + column] =
-            std::bit_cast<std::uint32_t>(row[static_cast<std::size_t>(in)]);
-      }
+    for (Index word = 0; word < w.words; ++word) {
+      std::uint32_t* const to = panel + word * panel_width + column;
+      const std::uint32_t* const from = scratch.words.data() + word;
+      for (Index row = 0; row < pack_rows; ++row) to[row] = from[row * w.words];
     }
   }
 }
 
 }  // namespace detail
 
-/// Packs a stored weight [out, in] of any float type, panels shared among the threads.
-[[nodiscard]] inline Panels pack(Pool& pool, const StoredTensor& stored, Index out, Index in,
-                                 Compute type) {
+/// Packs a stored weight [out, in] of any float type, panels shared among the threads. What has
+/// been read of a mapped file is given back, so that file and panels are never both in memory.
+[[nodiscard]] inline Panels pack(Pool& pool, const Kernels& kernels, const StoredTensor& stored,
+                                 Index out, Index in, Compute type) {
   Panels w{.type = type, .out = out, .in = in};
   w.words = round_up(Panels::words_of(type, in), word_block);
   const Index numbers = checked_multiply(w.panels() * panel_width, w.words, "packed weight");
@@ -108,9 +125,15 @@ inline void pack_panel(Panels& w, const StoredTensor& stored, Index at, std::vec
   // A stretch of panels a task: what one task reads of the file lies together.
   constexpr Index stretch = 4;
   pool.run((w.panels() + stretch - 1) / stretch, numbers, [&](Index task, Index) {
-    std::vector<float> row(static_cast<std::size_t>(in));
-    for (Index at = task * stretch; at < std::min(w.panels(), (task + 1) * stretch); ++at) {
-      detail::pack_panel(w, stored, at, row);
+    detail::PackScratch scratch(w);
+    const Index end = std::min(w.panels(), (task + 1) * stretch);
+    for (Index at = task * stretch; at < end; ++at)
+      detail::pack_panel(kernels, w, stored, at, scratch);
+    if (stored.mapped) {
+      const Index row_bytes = in * bytes_of(stored.type);
+      const Index first = task * stretch * panel_width;
+      give_back_pages(stored.data + first * row_bytes,
+                      (std::min(out, end * panel_width) - first) * row_bytes);
     }
   });
   return w;

@@ -95,6 +95,9 @@ STAMP_INLINE Integers load_words(const std::uint32_t* from) {
 // clang-format on
 
 inline constexpr Kernels kernels{
+    .strip_rows = 96,     // 24 KB of sums stay in the first-level cache
+    .chunk_words = 1024,  // 256 KB of a panel, a part of the second-level cache
+    .attend_word_step = 1,
     .skinny_bf16 = nullptr,
     .product_fp32 = product<Fp32Words>,
     .product_bf16 = nullptr,

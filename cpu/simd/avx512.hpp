@@ -170,6 +170,9 @@ STAMP_INLINE Vector difference_to_floats(const std::int32_t* x, const std::int32
 // clang-format on
 
 inline constexpr Kernels kernels{
+    .strip_rows = 96,     // 24 KB of sums stay in the first-level cache
+    .chunk_words = 1024,  // 256 KB of a panel, a part of the second-level cache
+    .attend_word_step = 1,
     .skinny_bf16 = skinny_bf16,
     .product_fp32 = product<Fp32Words>,
     .product_bf16 = product<Bf16Words>,

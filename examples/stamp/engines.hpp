@@ -1,59 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the names on the command line to an engine type.
+// From a choice to an engine and a model on it.
 #pragma once
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <stamp/cpu/engine.hpp>
 #include <stamp/reference/engine.hpp>
 #include <stamp/session/model.hpp>
-#include <string_view>
 
-#include "settings.hpp"
+#include "choice.hpp"
 
 namespace stamp::command {
-
-/// What runs, for the reader and for result.json.
-struct Choice {
-  std::string_view backend;
-  std::string_view dtype;
-};
-
-/// What a command runs on where neither --backend nor --dtype says.
-enum class Prefer {
-  speed,     ///< the fastest backend in the type that is fastest there and keeps the masks
-  exactness  ///< the fastest backend in fp32
-};
-
-/// Throws Error{resource} for a backend that was not built or does not run on this processor,
-/// Error{usage} for a type that the backend does not compute in. Without --backend a processor
-/// that the fast backend does not run on gets the reference.
-[[nodiscard]] inline Choice choose(const Settings& settings, Prefer prefer) {
-  if (settings.backend == "cuda") {
-    fail(Fault::resource,
-         "backend not built: --backend cuda: expected reference or cpu, those of "
-         "this build, found cuda");
-  }
-  const cpu::Isa isa = cpu::detected_isa();
-  const bool only_reference = settings.dtype == "fp64";
-  const bool fast = settings.backend == "cpu" ||
-                    (settings.backend.empty() && !only_reference && isa != cpu::Isa::none);
-  const auto offered = [&](std::string_view backend,
-                           std::initializer_list<std::string_view> dtypes) {
-    for (const std::string_view dtype : dtypes) {
-      if (settings.dtype == dtype) return dtype;
-    }
-    fail(Fault::usage, fmt::format("type not offered: --dtype {}: expected {} on the {} backend",
-                                   settings.dtype, fmt::join(dtypes, ", "), backend));
-  };
-  if (fast) {
-    if (!settings.dtype.empty()) return {"cpu", offered("cpu", {"fp32", "bf16", "int8"})};
-    return {"cpu", prefer == Prefer::exactness ? "fp32" : cpu::name_of(cpu::best_compute(isa))};
-  }
-  if (settings.dtype.empty()) return {"reference", "fp32"};
-  return {"reference", offered("reference", {"fp32", "bf16", "fp64"})};
-}
 
 /// run.operator()<Engine>() for the chosen engine.
 template <class Run>

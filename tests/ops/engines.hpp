@@ -25,7 +25,7 @@ namespace stamp::test {
 template <cpu::Isa wanted>
 struct CpuEngine : cpu::Engine {
   explicit CpuEngine(Index threads)
-      : cpu::Engine(threads, cpu::Compute::fp32, std::min(wanted, cpu::detected_isa())) {}
+      : cpu::Engine(threads, cpu::Compute::fp32, std::min(wanted, cpu::best_isa())) {}
 };
 
 using Engines = ::testing::Types<reference::Engine<float>, reference::Engine<double>,

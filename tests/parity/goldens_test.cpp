@@ -71,7 +71,7 @@ TEST_P(Goldens, ReferenceIsPyTorchLayerByLayer) {
 TEST_P(Goldens, FastCpuInFp32IsPyTorchLayerByLayerWithEveryInstructionSet) {
   if (GetParam().in_double) return;  // it computes in float
   for (const auto isa : {stamp::cpu::Isa::avx2, stamp::cpu::Isa::avx512}) {
-    if (isa > stamp::cpu::detected_isa()) continue;
+    if (isa > stamp::cpu::best_isa()) continue;
     SCOPED_TRACE(stamp::cpu::name_of(isa));
     run_case<stamp::cpu::Backend>(GetParam(), stamp::tolerance_of(stamp::ElementType::float32),
                                   stamp::cpu::Compute::fp32, isa);
@@ -83,7 +83,7 @@ TEST_P(Goldens, FastCpuInFp32IsPyTorchLayerByLayerWithEveryInstructionSet) {
 /// relative L2, √(2 - 2·cosine) for tensors of nearly one length.
 TEST_P(Goldens, FastCpuInBf16IsNoFartherThanPyTorchInBf16) {
   if (GetParam().in_double) return;
-  if (stamp::cpu::detected_isa() < stamp::cpu::Isa::avx512) {
+  if (stamp::cpu::best_isa() < stamp::cpu::Isa::avx512) {
     GTEST_SKIP() << "this processor does not multiply bfloat16";
   }
   const auto theirs =

@@ -54,6 +54,7 @@ class AdaptedWeights {
       known = merged_.emplace(std::string(name), merge(tensor, *update)).first;
     }
     tensor.data = known->second.data();
+    tensor.mapped = false;
     return tensor;
   }
 
@@ -101,6 +102,7 @@ class AdaptedWeights {
     bytes.assign(raw.begin(), raw.end());
     tensor.type = std::same_as<Number, double> ? ElementType::float64 : ElementType::float32;
     tensor.data = bytes.data();
+    tensor.mapped = false;
     return tensor;
   }
 

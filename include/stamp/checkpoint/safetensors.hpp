@@ -63,6 +63,7 @@ class Safetensors {
     tensor.rank = entry.shape.size();
     std::copy(entry.shape.begin(), entry.shape.end(), tensor.extents.begin());
     tensor.data = map_.bytes().data() + entry.begin;
+    tensor.mapped = true;
     return tensor;
   }
 

@@ -62,6 +62,8 @@ struct StoredTensor {
   std::array<Index, max_rank> extents{};
   std::size_t rank = 0;
   const std::byte* data = nullptr;
+  /// In a read-only map of a file: pages that are given back come again when they are touched.
+  bool mapped = false;
 
   [[nodiscard]] std::span<const Index> shape() const { return {extents.data(), rank}; }
   /// Number of elements; the loader has checked that it does not overflow.

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which backend and which type a command runs on: what was asked for, or the best that works here.
+#pragma once
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <initializer_list>
+#include <stamp/cpu/memory.hpp>
+#include <string_view>
+
+#include "settings.hpp"
+
+namespace stamp::command {
+
+/// What runs, for the reader and for result.json.
+struct Choice {
+  std::string_view backend;
+  std::string_view dtype;
+  std::string_view note = {};  ///< why it is not the fastest backend, where nobody asked for that
+};
+
+/// What a command runs on where neither --backend nor --dtype says.
+enum class Prefer {
+  speed,     ///< the fastest backend in the type that is fastest there and keeps the masks
+  exactness  ///< the fastest backend in fp32
+};
+
+/// Throws Error{resource} for a backend that was not built or does not run on this processor,
+/// Error{usage} for a type that the backend does not compute in. Without --backend a processor
+/// that the fast backend does not run on gets the reference.
+[[nodiscard]] inline Choice choose(const Settings& settings, Prefer prefer,
+                                   cpu::Isa isa = cpu::best_isa()) {
+  if (settings.backend == "cuda") {
+    fail(Fault::resource,
+         "backend not built: --backend cuda: expected reference or cpu, those of "
+         "this build, found cuda");
+  }
+  const bool only_reference = settings.dtype == "fp64";
+  const bool fast = settings.backend == "cpu" ||
+                    (settings.backend.empty() && !only_reference && isa != cpu::Isa::none);
+  const auto offered = [&](std::string_view backend,
+                           std::initializer_list<std::string_view> dtypes) {
+    for (const std::string_view dtype : dtypes) {
+      if (settings.dtype == dtype) return dtype;
+    }
+    fail(Fault::usage, fmt::format("type not offered: --dtype {}: expected {} on the {} backend",
+                                   settings.dtype, fmt::join(dtypes, ", "), backend));
+  };
+  if (fast) {
+    if (!settings.dtype.empty()) return {"cpu", offered("cpu", {"fp32", "bf16", "int8"})};
+    return {"cpu", prefer == Prefer::exactness ? "fp32" : cpu::name_of(cpu::best_compute(isa))};
+  }
+  const std::string_view note =
+      settings.backend.empty() && isa == cpu::Isa::none
+          ? "this processor lacks AVX2 and FMA, so the slow reference backend runs"
+          : "";
+  if (settings.dtype.empty()) return {"reference", "fp32", note};
+  return {"reference", offered("reference", {"fp32", "bf16", "fp64"}), note};
+}
+
+}  // namespace stamp::command

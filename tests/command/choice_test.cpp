@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which backend runs on which processor, and what the reader is told.
+#include <gtest/gtest.h>
+
+#include "../../examples/stamp/choice.hpp"
+#include "run_command.hpp"
+
+namespace stamp::command {
+namespace {
+
+using cpu::Isa;
+
+TEST(Choice, TakesTheFastBackendWhereItRuns) {
+  const Settings nothing_said;
+  for (const auto& [isa, dtype] :
+       {std::pair{Isa::avx2, "fp32"}, {Isa::avx512, "bf16"}, {Isa::amx, "bf16"}}) {
+    const Choice choice = choose(nothing_said, Prefer::speed, isa);
+    EXPECT_EQ(choice.backend, "cpu");
+    EXPECT_EQ(choice.dtype, dtype);
+    EXPECT_EQ(choice.note, "");
+    EXPECT_EQ(choose(nothing_said, Prefer::exactness, isa).dtype, "fp32");
+  }
+}
+
+TEST(Choice, FallsBackToTheReferenceAndSaysWhy) {
+  const Choice choice = choose({}, Prefer::speed, Isa::none);
+  EXPECT_EQ(choice.backend, "reference");
+  EXPECT_EQ(choice.dtype, "fp32");
+  EXPECT_EQ(choice.note, "this processor lacks AVX2 and FMA, so the slow reference backend runs");
+  Settings asked;
+  asked.backend = "reference";
+  EXPECT_EQ(choose(asked, Prefer::speed, Isa::none).note, "") << "that was asked for";
+}
+
+TEST(Choice, RefusesATypeThatTheBackendLacks) {
+  Settings settings;
+  settings.dtype = "int4";
+  try {
+    (void)choose(settings, Prefer::speed, Isa::avx512);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.fault(), Fault::usage);
+    EXPECT_STREQ(error.what(),
+                 "type not offered: --dtype int4: expected fp32, bf16, int8 on the cpu backend");
+  }
+}
+
+}  // namespace
+}  // namespace stamp::command
