@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <stamp/session.hpp>
+#include <thread>
+#include <utility>
 
 #include "engines.hpp"
 #include "progress_line.hpp"
@@ -35,7 +37,8 @@ namespace stamp::command {
   return sampling;
 }
 
-[[nodiscard]] inline SegmentOptions options_of(const Settings& s, text::Sampling checkpoint) {
+[[nodiscard]] inline SegmentOptions options_of(const Settings& s, const Choice& choice,
+                                               text::Sampling checkpoint) {
   SegmentOptions options;
   options.response = s.response;
   options.system = s.system;
@@ -43,6 +46,8 @@ namespace stamp::command {
       s.allow_special ? text::SpecialTokens::as_control : text::SpecialTokens::as_text;
   options.max_new_tokens = s.max_new_tokens;
   options.sampling = sampling_of(s, checkpoint);
+  // On the cpu backend up to four rows at once give the bits of one at a time.
+  options.draft = s.draft.value_or(choice.backend == "cpu" ? 3 : 0);
   options.resize = resize_named(s.resize);
   options.min_pixels = s.min_pixels;
   options.max_pixels = s.max_pixels;
@@ -73,6 +78,12 @@ template <class B>
   for (const std::string& warning : silent_norms(model)) say("stamp: warning: {}\n", warning);
   if (!s.quiet) {
     say("backend  {}, {}, {} threads\n", choice.backend, choice.dtype, s.threads);
+    if (!choice.note.empty()) say("note     {}\n", choice.note);
+    if (const auto cores = std::thread::hardware_concurrency();
+        std::cmp_greater(s.threads, cores)) {
+      say("note     {} threads on {} cores: more than one a core only wait for each other\n",
+          s.threads, cores);
+    }
   }
   return model;
 }

@@ -18,7 +18,7 @@ class Chat {
       : settings_(s), choice_(choice), progress_(s.quiet) {
     double loading = 0;
     model_.emplace(open_model<B>(s, choice, progress_, loading));
-    options_ = options_of(s, model_->sampling());
+    options_ = options_of(s, choice, model_->sampling());
     options_.progress = std::ref(progress_);
     reset();
     if (!s.image.empty()) show(s.image);

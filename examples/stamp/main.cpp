@@ -66,6 +66,10 @@ void add_answer(CLI::App& app, Settings& s) {
       ->check(between(1e-6, largest_number));
   app.add_option("--seed", s.seed, "seed of sampling (default 0)")
       ->check(CLI::Range(Index{0}, std::numeric_limits<Index>::max()));
+  app.add_option("--draft", s.draft,
+                 "guessed words that are checked in one pass; the answer stays the same (default: "
+                 "3 on the cpu backend, 0 on others)")
+      ->check(CLI::Range(0, 3));
   app.add_option("--resize", s.resize, "which bicubic: pillow, torch-u8 or torch-f32")
       ->check(CLI::IsMember({"pillow", "torch-u8", "torch-f32"}));
   app.add_option("--exif", s.exif, "apply: turn photos as people see them; or ignore")

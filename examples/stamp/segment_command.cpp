@@ -14,7 +14,7 @@ int answer_about(const Settings& s, const Choice& choice, const Image& image) {
   ProgressLine progress(s.quiet);
   double loading = 0;
   Model<B> model = open_model<B>(s, choice, progress, loading);
-  SegmentOptions options = options_of(s, model.sampling());
+  SegmentOptions options = options_of(s, choice, model.sampling());
   options.progress = std::ref(progress);
   Answer answer = segment(model, image, s.prompt, options);
   progress.end();

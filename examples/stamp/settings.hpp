@@ -27,6 +27,7 @@ struct Settings {
   std::optional<Index> top_k;
   std::optional<double> repetition_penalty;
   std::optional<std::uint64_t> seed;
+  std::optional<Index> draft;
   std::string resize = "pillow";
   std::string exif = "apply";
   std::string upsample = "bilinear";

@@ -95,8 +95,7 @@ TEST_P(Results, AreWholeAndAgreeWithEachOther) {
   EXPECT_EQ(result["prompt"], "the mug");
   EXPECT_EQ(result["text"], "It is <|seg|> and <|seg|>.");
   EXPECT_EQ(result["backend"], "cpu");
-  EXPECT_EQ(result["dtype"],
-            stamp::cpu::name_of(stamp::cpu::best_compute(stamp::cpu::detected_isa())));
+  EXPECT_EQ(result["dtype"], stamp::cpu::name_of(stamp::cpu::best_compute(stamp::cpu::best_isa())));
   EXPECT_EQ(result["model"]["path"], site.model.string());
   EXPECT_GT(result["model"]["parameters"], 80'000);
   for (const char* stage : {"load", "image", "vision", "prefill", "decode", "mask", "refine",
@@ -246,6 +245,21 @@ TEST(Options, ChangeWhatTheySay) {
   auto found = contents(site.out);
   found.erase("result.json");
   EXPECT_EQ(found, usual) << "the number of threads changes nothing";
+}
+
+TEST(Options, MoreThreadsThanCoresAreSaidToBeInVain) {
+  const Site site;
+  Words words = segment(tall, "the mug", site.model, site.out, two_masks);
+  std::erase(words, "--quiet");
+  const auto cores = std::thread::hardware_concurrency();
+  for (const unsigned threads : {cores, cores + 1}) {
+    *(std::find(words.begin(), words.end(), "--threads") + 1) = std::to_string(threads);
+    const auto done = run(words);
+    expect_success(done);
+    EXPECT_EQ(threads > cores, done.err.find(std::to_string(threads) + " threads on " +
+                                             std::to_string(cores) + " cores") != std::string::npos)
+        << done.err;
+  }
 }
 
 TEST(Options, TurnPhotosOrNot) {

@@ -24,6 +24,7 @@ struct SegmentOptions {
   Index max_new_tokens = 1024;
   Index max_masks = 64;                      ///< what an answer asks for beyond that is noted
   std::optional<text::Sampling> sampling{};  ///< default: generation_config.json
+  Index draft = 0;                           ///< guessed tokens a pass, Dialogue::draft
   Resize resize = Resize::pillow;
   std::optional<Index> min_pixels{};  ///< default: preprocessor_config.json
   std::optional<Index> max_pixels{};
@@ -183,6 +184,7 @@ class Conversation {
     text::Sampler sampler(options.sampling ? *options.sampling : model_.sampling());
     Index said = 0;
     std::vector<float> logits;
+    dialogue_.draft(options.draft);
     return dialogue_.generate(
         std::move(scores), model_.control().im_end, options.max_new_tokens,
         [&](std::span<const Number> row, std::span<const text::TokenId> history) {

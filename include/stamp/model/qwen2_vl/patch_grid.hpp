@@ -50,21 +50,20 @@ template <Backend B>
                                                const VisionConfig& config) {
   using Number = typename B::Number;
   constexpr double theta = 10000;
-  const auto inverse = inverse_frequencies<Number>(theta, config.head_dim() / 2);
-  std::vector<Number> angles;
-  angles.reserve(static_cast<std::size_t>(count_patches(grids)) * 2 * inverse.size());
+  AngleTable<Number> table;
+  inverse_frequencies(table.inverse, theta, config.head_dim() / 2);
+  table.angles.reserve(static_cast<std::size_t>(count_patches(grids)) * 2 * table.inverse.size());
   for (const PatchGrid& grid : grids) {
     for_each_patch(grid, config.spatial_merge_size, [&](Index row, Index column) {
       for (const Index coordinate : {row, column}) {
-        for (const Number frequency : inverse) {
-          angles.push_back(static_cast<Number>(coordinate) * frequency);
+        for (const Number frequency : table.inverse) {
+          table.angles.push_back(static_cast<Number>(coordinate) * frequency);
         }
       }
     });
   }
   return rotary<Number>(engine, Patches{count_patches(grids)},
-                        Pairs{static_cast<Index>(2 * inverse.size())},
-                        std::span<const Number>(angles));
+                        Pairs{static_cast<Index>(2 * table.inverse.size())}, table);
 }
 
 }  // namespace stamp::qwen2_vl

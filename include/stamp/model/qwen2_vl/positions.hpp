@@ -81,23 +81,30 @@ struct Position {
 /// rounded to the activations' type, as upstream casts them.
 template <Backend B>
 [[nodiscard]] Rotary<B, Tokens> text_rotary(B& engine, std::span<const Position> positions,
-                                            const TextConfig& config) {
+                                            const TextConfig& config,
+                                            AngleTable<typename B::Number>& table) {
   using Number = typename B::Number;
-  const auto inverse = inverse_frequencies<Number>(config.rope_theta, config.head_dim());
+  inverse_frequencies(table.inverse, config.rope_theta, config.head_dim());
   const Index until_h = config.mrope_section[0];
   const Index until_w = until_h + config.mrope_section[1];
-  std::vector<Number> angles;
-  angles.reserve(positions.size() * inverse.size());
+  table.angles.clear();
+  table.angles.reserve(positions.size() * table.inverse.size());
   for (const Position& position : positions) {
-    for (std::size_t j = 0; j < inverse.size(); ++j) {
+    for (std::size_t j = 0; j < table.inverse.size(); ++j) {
       const auto pair = static_cast<Index>(j);
       const Index along = pair < until_h ? position.t : (pair < until_w ? position.h : position.w);
-      angles.push_back(static_cast<Number>(along) * inverse[j]);
+      table.angles.push_back(static_cast<Number>(along) * table.inverse[j]);
     }
   }
   return rotary<typename B::Element>(engine, Tokens{static_cast<Index>(positions.size())},
-                                     Pairs{static_cast<Index>(inverse.size())},
-                                     std::span<const Number>(angles));
+                                     Pairs{static_cast<Index>(table.inverse.size())}, table);
+}
+/// The same where one is made now and then.
+template <Backend B>
+[[nodiscard]] Rotary<B, Tokens> text_rotary(B& engine, std::span<const Position> positions,
+                                            const TextConfig& config) {
+  AngleTable<typename B::Number> table;
+  return text_rotary(engine, positions, config, table);
 }
 
 }  // namespace stamp::qwen2_vl

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <stamp/model/stamp/draft.hpp>
 #include <stamp/model/stamp/mask_pass.hpp>
 
 namespace stamp {
@@ -54,7 +55,11 @@ class Dialogue {
     const auto positions =
         qwen2_vl::rope_positions(ids, unread_, stamp_.config.tokens,
                                  stamp_.config.vision.spatial_merge_size, next_position_);
-    return run(ids, positions, scores_of, tap);
+    std::vector<Number> scores;
+    run(scores, ids, positions, {scores_of, scores_of + 1}, tap);
+    ids_.insert(ids_.end(), ids.begin(), ids.end());
+    unread_.clear();
+    return scores;
   }
   /// The same for the last token's scores.
   std::vector<Number> read(std::span<const std::int32_t> ids) {
@@ -67,18 +72,43 @@ class Dialogue {
   template <class Pick, class Said, class T = NoTap>
   std::vector<std::int32_t> generate(std::vector<Number> scores, std::int32_t stop, Index limit,
                                      const Pick& pick, const Said& said, const T& tap = {}) {
+    // Room for a long answer, so that words of most allocate nothing; the limit is often far more.
+    const Index likely = std::clamp<Index>(limit, 0, 256);
+    const Index room = likely + 1 + drafted_;
+    cache_.reserve(engine_, cache_.length() + room);
     std::vector<std::int32_t> answer;
+    for (auto* const list : {&answer, &ids_}) {
+      list->reserve(list->size() + static_cast<std::size_t>(likely));
+    }
+    positions_.reserve(positions_.size() + static_cast<std::size_t>(room));
+
+    const Guesses guesses(*this);
     while (static_cast<Index>(answer.size()) < limit) {
-      flush_into(scores, tap);
-      const std::int32_t id = pick(std::span<Number>(scores), tokens());
+      if (pending_) run_pending(scores, drafted_, tap);
+      const std::size_t vocab = scores.size() / (guesses_.size() + 1);
+      const std::size_t row = judged_;
+      const std::int32_t id = pick(std::span(scores).subspan(row * vocab, vocab), tokens());
       answer.push_back(id);
       ids_.push_back(id);
-      pending_ = id;
+      if (row < guesses_.size() && guesses_[row] == id) {
+        ++judged_;  // it has run already
+      } else {
+        forget_guesses();
+        pending_ = id;
+      }
       said(id);
       if (id == stop) break;
     }
     return answer;
   }
+
+  /// From now on up to `tokens` guessed tokens run beside each token of an answer (draft.hpp).
+  /// Guesses that `pick` would have chosen are kept, so answers are those of an engine that runs
+  /// them one by one: bit for bit where an engine's rows do not depend on each other's number.
+  /// The cpu engine promises that for up to 3. 0, the default, guesses nothing.
+  void draft(Index tokens) { drafted_ = std::max<Index>(tokens, 0); }
+  /// Passes of the language model that generated answers have taken so far.
+  [[nodiscard]] Index decode_passes() const { return passes_; }
 
   /// Phase 2 for one object: the mask of the `<|seg|>` at position `token` of the dialogue.
   template <class T = NoTap>
@@ -137,26 +167,59 @@ class Dialogue {
   /// Runs the remembered token; afterwards the cache holds all that was said.
   template <class T>
   void flush(const T& tap) {
-    std::vector<Number> unused;
-    flush_into(unused, tap);
-  }
-  template <class T>
-  void flush_into(std::vector<Number>& scores, const T& tap) {
     if (!pending_) return;
-    const std::int32_t id = *pending_;
+    std::vector<Number> unused;
+    run_pending(unused, 0, tap);
+  }
+  /// Runs the remembered token and up to `most` guesses behind it; scores are those that follow
+  /// each, [1 + guesses, Vocab].
+  template <class T>
+  void run_pending(std::vector<Number>& scores, Index most, const T& tap) {
+    const auto draft = draft_from(ids_, most);
+    ahead_.assign(1, *pending_);
+    ahead_.insert(ahead_.end(), draft.begin(), draft.end());
+    places_.clear();  // guesses are text
+    for (Index at = next_position_; places_.size() < ahead_.size(); ++at) {
+      places_.push_back({at, at, at});
+    }
+    run(scores, ahead_, places_, {0, static_cast<Index>(ahead_.size())}, tap);
+    guesses_.assign(ahead_.begin() + 1, ahead_.end());
     pending_.reset();
-    ids_.pop_back();  // run() adds it again
-    scores = run(std::span(&id, 1), qwen2_vl::text_positions(next_position_, 1), 0, tap);
+    ++passes_;
   }
 
+  /// The cache and the positions are again those of what was said.
+  void forget_guesses() {
+    const auto wrong = static_cast<Index>(guesses_.size() - judged_);
+    cache_.truncate(cache_.length() - wrong);
+    positions_.resize(positions_.size() - static_cast<std::size_t>(wrong));
+    next_position_ -= wrong;
+    guesses_.clear();
+    judged_ = 0;
+  }
+  /// However an answer ends, its last guesses are forgotten.
+  class Guesses {
+   public:
+    explicit Guesses(Dialogue& dialogue) : dialogue_(dialogue) {}
+    Guesses(const Guesses&) = delete;
+    Guesses& operator=(const Guesses&) = delete;
+    Guesses(Guesses&&) = delete;
+    Guesses& operator=(Guesses&&) = delete;
+    ~Guesses() { dialogue_.forget_guesses(); }
+
+   private:
+    Dialogue& dialogue_;
+  };
+
+  /// Runs tokens through the model behind what the cache holds. When it throws, the dialogue is as
+  /// it was. `scored` are the tokens whose scores are wanted, [scored, Vocab].
   template <class T>
-  std::vector<Number> run(std::span<const std::int32_t> ids,
-                          std::span<const qwen2_vl::Position> positions, Index scores_of,
-                          const T& tap) {
+  void run(std::vector<Number>& scores, std::span<const std::int32_t> ids,
+           std::span<const qwen2_vl::Position> positions, KeyRange scored, const T& tap) {
     if (ids.empty()) fail(Fault::usage, "read: expected at least one token, found none");
-    if (scores_of < 0 || scores_of >= static_cast<Index>(ids.size())) {
+    if (scored.begin < 0 || scored.end > static_cast<Index>(ids.size())) {
       fail(Fault::usage, "read: expected scores of a token below " + std::to_string(ids.size()) +
-                             ", found " + std::to_string(scores_of));
+                             ", found " + std::to_string(scored.begin));
     }
     const auto frame = engine_.frame();
     const Index count = static_cast<Index>(ids.size());
@@ -166,28 +229,28 @@ class Dialogue {
     place_features(x, ids);
     const auto text = tap.within("language");
     text.record(engine_, "embeddings", x);
-    const auto at = qwen2_vl::text_rotary(engine_, positions, stamp_.config.text);
+    const auto at = qwen2_vl::text_rotary(engine_, positions, stamp_.config.text, angles_);
     stamp_.model(engine_, x, at, cache_, before, Causal{before}, text);
-    cache_.advance(count);
-    ids_.insert(ids_.end(), ids.begin(), ids.end());
+    score(scores, x, scored, text);
     positions_.insert(positions_.end(), positions.begin(), positions.end());
     for (const auto& position : positions) {
       next_position_ = std::max(next_position_, position.largest() + 1);
     }
-    return scores(x, scores_of, text);
+    cache_.advance(count);
   }
 
   template <class T>
-  std::vector<Number> scores(Activation<B, Tokens, Hidden> x, Index row, const T& tap) {
+  void score(std::vector<Number>& scores, Activation<B, Tokens, Hidden> x, KeyRange scored,
+             const T& tap) {
     if constexpr (!std::same_as<T, NoTap>) {
       tap.record(engine_, "norm", stamp_.model.norm(engine_, x));
     }
-    const auto logits = stamp_.logits(engine_, stamp_.model.norm(engine_, rows(x, row, 1)));
+    const auto last = stamp_.model.norm(engine_, rows(x, scored.begin, scored.size()));
+    const auto logits = stamp_.logits(engine_, last);
     const Vocab vocab = logits.template axis<Vocab>();
     tap.record(engine_, "logits", View<typename B::Element, Vocab>(logits.data(), vocab));
-    std::vector<Number> numbers(static_cast<std::size_t>(vocab.size));
-    engine_.download(std::span(numbers), logits);
-    return numbers;
+    scores.resize(static_cast<std::size_t>(scored.size() * vocab.size));
+    engine_.download(std::span(scores), logits);
   }
 
   /// Image tokens stand in runs; each run takes the next features, all of them in the end.
@@ -209,19 +272,26 @@ class Dialogue {
       used += length;
       at = end - 1;
     }
-    unread_.clear();
   }
 
   B& engine_;
   const Stamp<B>& stamp_;
   KvCache<B> cache_;
   typename B::template Kept<Tokens, Hidden> features_;
+  AngleTable<Number> angles_;
   std::vector<qwen2_vl::PatchGrid> unread_;
   std::optional<qwen2_vl::PatchGrid> image_;
   std::vector<std::int32_t> ids_;
   std::vector<qwen2_vl::Position> positions_;
   Index next_position_ = 0;
   std::optional<std::int32_t> pending_;
+
+  Index drafted_ = 0;
+  Index passes_ = 0;
+  std::vector<std::int32_t> guesses_;  ///< have run behind what was said
+  std::size_t judged_ = 0;             ///< of them, found right
+  std::vector<std::int32_t> ahead_;    ///< scratch: what runs in one pass
+  std::vector<qwen2_vl::Position> places_;
 };
 
 }  // namespace stamp
