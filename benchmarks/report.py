@@ -73,7 +73,7 @@ def rate(row):
 
 def main():
     results, readme = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    found = {name: load(results / f"{name}.json") for name in ("operations", "blocks", "mask_pass")}
+    found = {name: load(results / f"{name}.json") for name in ("operations", "blocks", "mask_pass", "cpu") if (results / f"{name}.json").exists()}
     lines = ["", "Machine: " + machine(found["mask_pass"]["context"]), "",
              "| N | one mask pass, ms wall (processor) | N autoregressive steps, ms wall (processor) | ratio of processor time |",
              "|--:|--:|--:|--:|"]
@@ -89,6 +89,13 @@ def main():
         for row in found[name]["benchmarks"]:
             wall, processor = rate(row)
             lines.append(f"| {row['short']} | {row['wall']:.3f} ({row['processor']:.3f}) | {wall} | {processor} |")
+    if "cpu" in found:
+        lines += ["", "The fast backend at the sizes of the published models (one language layer of 2B over N mask tokens at "
+                  "once, and over N steps):", "",
+                  "| benchmark | ms wall (processor) | rate, wall |", "|---|--:|--:|"]
+        for row in found["cpu"]["benchmarks"]:
+            wall = f"{row['cells/s']:.0f} cells/s" if "cells/s" in row else rate(row)[0]
+            lines.append(f"| {row['short']} | {row['wall']:.3f} ({row['processor']:.3f}) | {wall} |")
     plot(rows, results / "mask_pass.svg")
     text = readme.read_text()
     begin, end = "<!-- results: begin -->", "<!-- results: end -->"

@@ -10,7 +10,8 @@ results=$here/results
 mkdir -p "$results"
 [[ -f $build/CMakeCache.txt ]] || cmake -S "$here/.." -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release
 cmake --build "$build" --target benchmarks -j 1
-for program in operations blocks mask_pass; do
+for program in operations blocks mask_pass cpu; do
+  [[ -x $build/benchmarks/${program}_benchmark ]] || continue  # cpu: x86-64 only
   "$build/benchmarks/${program}_benchmark" --benchmark_out="$results/$program.json" \
     --benchmark_out_format=json
 done
