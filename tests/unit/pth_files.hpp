@@ -64,8 +64,8 @@ inline std::string zip(const std::vector<ZipPart>& parts, const ZipEnd& end = {}
     };
     directory += "PK\x01\x02" + little(20, 2) + little(20, 2) + little(part.flags, 2) +
                  little(part.method, 2) + little(0, 8) + small(stored) + small(original) +
-                 little(part.name.size(), 2) + little(extra.size(), 2) + little(0, 10) +
-                 small(begin) + part.name + extra;
+                 little(part.name.size(), 2) + little(extra.size(), 2) + little(0, 8) +
+                 little(0, 2) + small(begin) + part.name + extra;
   }
   const std::uint64_t begin = end.begin.value_or(bytes.size());
   const std::uint64_t size = end.bytes.value_or(directory.size());
