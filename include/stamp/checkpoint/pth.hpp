@@ -45,6 +45,7 @@ class Pth {
   [[nodiscard]] const std::vector<std::string>& others() const { return others_; }
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> names;
+    names.reserve(entries_.size());
     for (const TensorEntry& entry : entries_) names.push_back(entry.name);
     return names;
   }

@@ -3,7 +3,7 @@
 // Mirrors `torch._utils._rebuild_tensor_v2` and `_rebuild_parameter`.
 #pragma once
 
-#include <algorithm>
+#include <optional>
 #include <stamp/checkpoint/pth_zip.hpp>
 #include <stamp/checkpoint/safetensors_header.hpp>
 #include <string>
@@ -38,7 +38,7 @@ class StateDictReader {
     if (root.kind != PickleKind::dictionary) {
       stop("expected a dictionary of tensors, found " + std::string(name_of(root.kind)));
     }
-    collect(unwrapped(root));
+    collect(pickle_.at(unwrapped()));
     if (found_.tensors.empty()) {
       stop("holds no tensors; expected a state dict, alone or under state_dict or model; found: " +
            (found_.others.empty() ? "nothing" : first_of(found_.others)));
@@ -48,24 +48,25 @@ class StateDictReader {
 
  private:
   /// Training scripts save {"model": state dict, "epoch": ...}.
-  [[nodiscard]] const PickleValue& unwrapped(const PickleValue& root) {
-    const PickleValue* inner = nullptr;
+  [[nodiscard]] PickleId unwrapped() {
+    const PickleValue& root = pickle_.at(pickle_.root);
+    std::optional<PickleId> inner;
     std::vector<std::string> others;
     for (std::size_t at = 0; at + 1 < root.items.size(); at += 2) {
       const PickleValue& key = pickle_.at(root.items[at]);
       const PickleValue& value = pickle_.at(root.items[at + 1]);
-      if (value.kind == PickleKind::call) return root;  // a state dict itself
+      if (value.kind == PickleKind::call) return pickle_.root;  // a state dict itself
       const bool wrapper =
           (key.text == "state_dict" || key.text == "model") && value.kind == PickleKind::dictionary;
       if (!wrapper) {
         others.push_back(shown(key));
-      } else if (inner == nullptr) {
-        inner = &value;
+      } else if (!inner) {
+        inner = root.items[at + 1];
       } else {
         stop("holds both state_dict and model, expected one of them");
       }
     }
-    if (inner == nullptr) return root;
+    if (!inner) return pickle_.root;
     found_.others = std::move(others);
     return *inner;
   }
@@ -182,6 +183,7 @@ class StateDictReader {
            std::to_string(StoredTensor::max_rank));
     }
     std::vector<Index> numbers;
+    numbers.reserve(tuple.items.size());
     for (const PickleId id : tuple.items) numbers.push_back(extent(pickle_.at(id), label));
     return numbers;
   }
