@@ -8,6 +8,7 @@
 #include <stamp/checkpoint/check_tensors.hpp>
 #include <stamp/checkpoint/folder.hpp>
 #include <stamp/checkpoint/scan.hpp>
+#include <stamp/checkpoint/tensor_file.hpp>
 #include <stamp/model/stamp/model.hpp>
 #include <stamp/reference/engine.hpp>
 
@@ -38,13 +39,15 @@ template <class Entries>
 }
 
 [[nodiscard]] Json of_file(const std::filesystem::path& path) {
-  const checkpoint::Safetensors file{path};
+  const checkpoint::TensorFile file{path};
   Json tensors = Json::array();
   for (const auto& entry : file.entries()) {
     tensors.push_back({{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.shape}});
   }
   return {{"file", path.string()},
+          {"format", name_of(file.format())},
           {"metadata", file.metadata()},
+          {"no_tensors", file.others()},
           {"types", by_type(file.entries())},
           {"tensors", std::move(tensors)}};
 }

@@ -140,9 +140,10 @@ int run(int argc, char** argv) {
   parity->add_option("--only", s.only, "only names that match this pattern (* and ?)");
   parity->add_option("--json", s.json_file, "write the rows to this file");
 
-  CLI::App* info = subcommand("info", "What a checkpoint folder or a safetensors file holds",
-                              "stamp info DIR", info_command);
-  info->add_option("DIR", s.model, "checkpoint folder or .safetensors file");
+  CLI::App* info =
+      subcommand("info", "What a checkpoint folder, a safetensors or a .pth file holds",
+                 "stamp info DIR", info_command);
+  info->add_option("DIR", s.model, "checkpoint folder, safetensors file or PyTorch file");
   info->add_option("--base", s.base, "base checkpoint of an adapter folder");
   info->add_flag("--json", s.json, "as JSON");
 
@@ -151,6 +152,18 @@ int run(int argc, char** argv) {
   tokenize->add_option("DIR", s.model, "folder with tokenizer.json, or vocab.json and merges.txt");
   tokenize->add_flag("--decode", s.decode, "arrays of ids to strings instead");
   tokenize->add_flag("--allow-special", s.allow_special, "special tokens act as control tokens");
+
+  CLI::App* convert =
+      subcommand("convert", "A PyTorch checkpoint to safetensors; nothing in it is executed",
+                 "stamp convert sam_vit_b_01ec64.pth sam_vit_b.safetensors", convert_command);
+  convert->add_option("IN", s.from, "PyTorch (.pth, .pt, .bin) or safetensors file")->required();
+  convert->add_option("OUT", s.to, "safetensors file to write")->required();
+  convert
+      ->add_option("--names", s.names,
+                   "name a SAM's tensors as segment-anything (official) or as transformers "
+                   "(huggingface) does (default: as IN names them)")
+      ->check(CLI::IsMember({"official", "huggingface"}));
+  convert->add_flag("--quiet", s.quiet, "no progress on stderr");
 
   try {
     app.parse(argc, argv);

@@ -70,8 +70,8 @@ namespace stamp::command {
     std::vector<std::string> commands;
     for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
     return meant(std::string(argv[1]) +
-                     ": no such command: expected segment, chat, parity, info "
-                     "or tokenize",
+                     ": no such command: expected segment, chat, parity, info, "
+                     "tokenize or convert",
                  nearest_of(argv[1], commands));
   }
   return error.what();

@@ -44,6 +44,9 @@ struct Settings {
   std::string only;
   Index threads = 0;
   bool quiet = false;
+  std::filesystem::path from;  ///< convert
+  std::filesystem::path to;
+  std::string names;
   bool decode = false;
 };
 
@@ -55,5 +58,6 @@ int chat_command(const Settings& settings);
 int parity_command(const Settings& settings);
 int info_command(const Settings& settings);
 int tokenize_command(const Settings& settings);
+int convert_command(const Settings& settings);
 
 }  // namespace stamp::command

@@ -69,7 +69,7 @@ std::map<std::string, std::string> answered(const Words& more, const fs::path& i
 }
 
 TEST(Help, NamesAnExampleForEverySubcommand) {
-  for (const char* name : {"segment", "chat", "parity", "info", "tokenize"}) {
+  for (const char* name : {"segment", "chat", "parity", "info", "tokenize", "convert"}) {
     const Ended help = run({name, "--help"});
     expect_success(help);
     EXPECT_SAYS(help.out, "Example: ");

@@ -222,7 +222,37 @@ TEST(Safetensors, WriterRefusesWhatNobodyCouldRead) {
   EXPECT_SAYS(says({named("w", {3}, two)}), "w: shape (3) needs 12 bytes, given 8");
   EXPECT_SAYS(says({named("w", {2}, two), named("w", {2}, two)}), "w: given twice");
   EXPECT_SAYS(says({named("\xFF", {2}, two)}), "not UTF-8");
+  EXPECT_SAYS(says({named("__metadata__", {2}, two)}), "name is reserved");
   EXPECT_FALSE(std::filesystem::exists(folder / "f"));
+}
+
+TEST(Safetensors, WriterTakesEveryTypeOfTheFormatAndTellsHowFarItIs) {
+  using stamp::checkpoint::RawTensor;
+  const files::TemporaryFolder folder;
+  const std::string eight = "ABCDEFGH";
+  const auto bytes = std::as_bytes(std::span(eight));
+  const std::vector<RawTensor> tensors{{"flags", "BOOL", {2, 4}, bytes}, {"z", "F64", {}, bytes}};
+  std::vector<std::size_t> told;
+  const auto listen = [&](std::size_t done, std::size_t total) {
+    told.push_back(done);
+    EXPECT_EQ(total, 16U);
+  };
+  write_safetensors(folder / "f", tensors, {}, listen);
+  EXPECT_EQ(told, (std::vector<std::size_t>{8, 16}));
+  const Safetensors file(folder / "f");
+  EXPECT_EQ(file.names(), (std::vector<std::string>{"z", "flags"}));
+  EXPECT_EQ(file.entry("flags")->dtype, "BOOL");
+
+  const std::vector<RawTensor> unknown{{"w", "F128", {0}, {}}};
+  EXPECT_SAYS(
+      files::failure_of([&] { write_safetensors(folder / "f", unknown); }, stamp::Fault::usage),
+      "w: dtype F128 unknown");
+  const auto stop = [](std::size_t, std::size_t) { stamp::fail(stamp::Fault::input, "enough"); };
+  const std::string before = files::read(folder / "f");
+  EXPECT_SAYS(files::failure_of(
+                  [&] { write_safetensors(folder / "f", std::span(tensors).first(1), {}, stop); }),
+              "enough");
+  EXPECT_EQ(files::read(folder / "f"), before) << "what stops the writing leaves the file";
 }
 
 TEST(Safetensors, TenThousandBitFlips) {  // docs/bad-input.md, fault 16

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a checkpoint holds the tensors that a model asks for, found before a byte of its weights
-// is read, and all that is wrong with it said at once.
+// Whether a checkpoint folder fits its config.json, and the sentence for a plain Qwen2-VL, which
+// lacks STAMP's classifier.
 #pragma once
 
-#include <algorithm>
 #include <span>
 #include <stamp/checkpoint/adapted_weights.hpp>
+#include <stamp/checkpoint/tensor_problems.hpp>
 #include <stamp/model/qwen2_vl/config.hpp>
 #include <string>
 #include <vector>
@@ -29,27 +29,6 @@ inline void check_classifier(const qwen2_vl::Config& config, const AdaptedWeight
 }
 
 }  // namespace detail
-
-/// One sentence for each of `expected` that is missing, of another shape, or of no floating-point
-/// type. Looks at headers only; nothing is merged.
-[[nodiscard]] inline std::vector<std::string> tensor_problems(
-    std::span<const ExpectedTensor> expected, const AdaptedWeights& weights) {
-  std::vector<std::string> problems;
-  for (const ExpectedTensor& tensor : expected) {
-    const TensorEntry* found = weights.entry(tensor.name);
-    const auto type = found == nullptr ? std::nullopt : element_type(found->dtype);
-    if (found == nullptr) {
-      problems.push_back(tensor.name + " missing, expected " + tensor.axes);
-    } else if (!std::ranges::equal(found->shape, tensor.shape)) {
-      problems.push_back(tensor.name + " shape " + to_string(found->shape) + " expected " +
-                         tensor.axes);
-    } else if (!type || *type == ElementType::int32 || *type == ElementType::int64) {
-      problems.push_back("dtype " + found->dtype + " of " + tensor.name +
-                         " unsupported for weights");
-    }
-  }
-  return problems;
-}
 
 /// Throws one Error{input} that lists the first twenty problems, or says what is wrong with
 /// STAMP's classifier, the usual one when a plain Qwen2-VL is given.

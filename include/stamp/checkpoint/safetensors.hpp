@@ -54,17 +54,13 @@ class Safetensors {
 
   /// `entry` must be one of `entries()`.
   [[nodiscard]] StoredTensor view(const TensorEntry& entry) const {
-    const auto type = element_type(entry.dtype);
-    if (!type) {
-      fail(Fault::input, shown(path()) + ": dtype " + entry.dtype + " of " + printable(entry.name) +
-                             " unsupported, " + supported_list());
-    }
-    StoredTensor tensor{.type = *type};
-    tensor.rank = entry.shape.size();
-    std::copy(entry.shape.begin(), entry.shape.end(), tensor.extents.begin());
-    tensor.data = map_.bytes().data() + entry.begin;
+    StoredTensor tensor = stored_tensor(entry, map_.bytes().data() + entry.begin, shown(path()));
     tensor.mapped = true;
     return tensor;
+  }
+  /// Row-major, little-endian; `entry` must be one of `entries()`.
+  [[nodiscard]] std::span<const std::byte> bytes(const TensorEntry& entry) const {
+    return map_.bytes().subspan(entry.begin, entry.bytes());
   }
 
  private:

@@ -74,9 +74,7 @@ class HeaderReader {
     const bool zip = file_.starts_with("PK\x03\x04");
     const bool pickle = file_.size() > 1 && file_[0] == '\x80' && file_[1] >= 2 && file_[1] <= 5;
     if ((zip || pickle) && !json_follows) {
-      stop(
-          "this is a PyTorch pickle; expected safetensors (convert with Python's "
-          "save_pretrained(folder, safe_serialization=True))");
+      stop("this is a PyTorch pickle; expected safetensors (convert with `stamp convert`)");
     }
   }
 

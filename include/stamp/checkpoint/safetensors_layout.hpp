@@ -26,6 +26,22 @@ struct TensorEntry {
   [[nodiscard]] std::size_t bytes() const { return end - begin; }
 };
 
+/// The tensor of an entry whose numbers begin at `data`. Throws Error{input} "WHERE: ..." when its
+/// type is not one to compute from.
+[[nodiscard]] inline StoredTensor stored_tensor(const TensorEntry& entry, const std::byte* data,
+                                                const std::string& where) {
+  const auto type = element_type(entry.dtype);
+  if (!type) {
+    fail(Fault::input, where + ": dtype " + entry.dtype + " of " + printable(entry.name) +
+                           " unsupported, " + supported_list());
+  }
+  StoredTensor tensor{.type = *type};
+  tensor.rank = entry.shape.size();
+  std::copy(entry.shape.begin(), entry.shape.end(), tensor.extents.begin());
+  tensor.data = data;
+  return tensor;
+}
+
 namespace detail {
 
 /// Sorts by position and makes the header's offsets absolute; `data` is where the tensors begin.

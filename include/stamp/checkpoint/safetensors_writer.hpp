@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -14,6 +15,8 @@
 #include <stamp/checkpoint/safetensors_header.hpp>
 #include <stamp/tensor/stored.hpp>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace stamp::checkpoint {
@@ -35,38 +38,57 @@ struct NamedTensor {
   return {std::move(name), ElementType::int64, std::move(shape), std::as_bytes(values)};
 }
 
-/// Throws Error{usage} for a name given twice, a name that is not UTF-8, or a shape that does not
-/// fit its bytes; Error{resource} when the file cannot be written.
-inline void write_safetensors(const std::filesystem::path& path,
-                              std::span<const NamedTensor> tensors,
-                              const std::map<std::string, std::string>& metadata = {}) {
-  std::vector<const NamedTensor*> order;
-  for (const NamedTensor& tensor : tensors) order.push_back(&tensor);
-  std::sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
-    const Index wide = bytes_of(a->type), other = bytes_of(b->type);
+/// A tensor of any type of the format, as another file stores it.
+struct RawTensor {
+  std::string name;
+  std::string dtype;
+  std::vector<Index> shape;
+  std::span<const std::byte> bytes;
+};
+
+/// Hears how many of all bytes of the tensors are written. What it throws ends the writing, and
+/// leaves the file that was there before.
+using OnWritten = std::function<void(std::size_t done, std::size_t total)>;
+
+/// Throws Error{usage} for a name that is given twice, reserved or not UTF-8, for a type that the
+/// format does not have, and for a shape that does not fit its bytes; Error{resource} when the file
+/// cannot be written.
+inline void write_safetensors(const std::filesystem::path& path, std::span<const RawTensor> tensors,
+                              const std::map<std::string, std::string>& metadata = {},
+                              const OnWritten& on_written = {}) {
+  std::vector<const RawTensor*> order;
+  for (const RawTensor& tensor : tensors) order.push_back(&tensor);
+  const auto width = [](const RawTensor& tensor) { return bits_of(tensor.dtype).value_or(0) / 8; };
+  std::sort(order.begin(), order.end(), [&](const RawTensor* a, const RawTensor* b) {
+    const int wide = width(*a), other = width(*b);
     return wide != other ? wide > other : a->name < b->name;
   });
 
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  // Put together by hand: in an ordered JSON object every insertion looks at all keys before it.
+  std::string text;
+  if (!metadata.empty()) text = ",\"__metadata__\":" + nlohmann::json(metadata).dump();
+  std::unordered_set<std::string_view> names;
   std::size_t end = 0;
-  for (const NamedTensor* tensor : order) {
+  for (const RawTensor* tensor : order) {
     const std::string label = shown(path) + ": " + printable(tensor->name);
-    Index bytes = bytes_of(tensor->type);
+    if (width(*tensor) == 0) fail(Fault::usage, label + ": dtype " + tensor->dtype + " unknown");
+    Index bytes = width(*tensor);
     for (const Index extent : tensor->shape) bytes = checked_multiply(bytes, extent, label);
     if (static_cast<std::size_t>(bytes) != tensor->bytes.size()) {
       fail(Fault::usage, label + ": shape " + to_string(tensor->shape) + " needs " +
                              std::to_string(bytes) + " bytes, given " +
                              std::to_string(tensor->bytes.size()));
     }
+    if (tensor->name == "__metadata__") fail(Fault::usage, label + ": name is reserved");
     if (first_invalid_utf8(tensor->name)) fail(Fault::usage, label + ": name is not UTF-8");
-    if (header.contains(tensor->name)) fail(Fault::usage, label + ": given twice");
+    if (!names.insert(tensor->name).second) fail(Fault::usage, label + ": given twice");
     const std::size_t begin = end;
     end += tensor->bytes.size();
-    header[tensor->name] = {
-        {"dtype", name_of(tensor->type)}, {"shape", tensor->shape}, {"data_offsets", {begin, end}}};
+    const nlohmann::ordered_json entry{
+        {"dtype", tensor->dtype}, {"shape", tensor->shape}, {"data_offsets", {begin, end}}};
+    text += "," + nlohmann::json(tensor->name).dump() + ":" + entry.dump();
   }
-  std::string text = header.dump();
+  text = "{" + (text.empty() ? text : text.substr(1)) + "}";
   text.append((8 - text.size() % 8) % 8, ' ');
   if (text.size() > SafetensorsLimits{}.header_bytes) {
     fail(Fault::usage, shown(path) + ": header of " + std::to_string(text.size()) + " bytes");
@@ -78,8 +100,22 @@ inline void write_safetensors(const std::filesystem::path& path,
   AtomicFile file(path, 8 + text.size() + end);
   file.write(length);
   file.write(text);
-  for (const NamedTensor* tensor : order) file.write(tensor->bytes);
+  std::size_t written = 0;
+  for (const RawTensor* tensor : order) {
+    file.write(tensor->bytes);
+    written += tensor->bytes.size();
+    if (on_written) on_written(written, end);
+  }
   file.commit();
+}
+inline void write_safetensors(const std::filesystem::path& path,
+                              std::span<const NamedTensor> tensors,
+                              const std::map<std::string, std::string>& metadata = {}) {
+  std::vector<RawTensor> raw;
+  for (const NamedTensor& tensor : tensors) {
+    raw.push_back({tensor.name, std::string(name_of(tensor.type)), tensor.shape, tensor.bytes});
+  }
+  write_safetensors(path, std::span<const RawTensor>(raw), metadata);
 }
 
 }  // namespace stamp::checkpoint

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The weights of a SAM by the names of segment-anything, from a `.pth` or a safetensors file that
+// has either those names or the ones of transformers' SamModel.
+#pragma once
+
+#include <map>
+#include <stamp/checkpoint/sam_names.hpp>
+#include <stamp/checkpoint/tensor_file.hpp>
+#include <stamp/checkpoint/tensor_problems.hpp>
+#include <string>
+#include <string_view>
+
+namespace stamp::checkpoint {
+
+/// Owns the file; the tensors that it hands out live as long as it does. Safe to read from several
+/// threads.
+class SamWeights {
+ public:
+  /// Throws Error{input} as TensorFile does. Whether all tensors of a SAM are there is
+  /// `require_tensors`' business; a file that holds none of them opens and has none.
+  explicit SamWeights(TensorFile file) : file_(std::move(file)) {
+    const auto naming = sam_naming(file_.names());
+    if (!naming) return;
+    for (const TensorEntry& entry : file_.entries()) {
+      for (std::string& name : translated_sam_names(entry.name, *naming, SamNaming::official)) {
+        places_.emplace(std::move(name), &entry);  // the first of a matrix that is held twice
+      }
+    }
+  }
+  explicit SamWeights(const std::filesystem::path& path) : SamWeights(TensorFile(path)) {}
+
+  [[nodiscard]] const TensorFile& file() const { return file_; }
+  [[nodiscard]] const TensorEntry* entry(std::string_view official) const {
+    const auto place = places_.find(official);
+    return place == places_.end() ? nullptr : place->second;
+  }
+  /// Throws Error{input} when its type is not one to compute from.
+  [[nodiscard]] std::optional<StoredTensor> find(std::string_view official) const {
+    const TensorEntry* found = entry(official);
+    if (found == nullptr) return std::nullopt;
+    return file_.view(*found);
+  }
+
+ private:
+  TensorFile file_;
+  std::map<std::string, const TensorEntry*, std::less<>> places_;
+};
+
+static_assert(WeightSource<SamWeights> && TensorListing<SamWeights>);
+
+}  // namespace stamp::checkpoint
