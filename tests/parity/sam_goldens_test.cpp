@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <stamp/cpu.hpp>
 #include <stamp/image/read.hpp>
 #include <stamp/observe/recorder.hpp>
 #include <stamp/reference.hpp>
@@ -156,6 +157,14 @@ class SamGoldens : public testing::TestWithParam<const char*> {};
 
 TEST_P(SamGoldens, ReferenceIsPyTorchLayerByLayer) {
   run_case<reference::Engine<float>>(GetParam(), tolerance_of(ElementType::float32));
+}
+
+TEST_P(SamGoldens, FastCpuInFp32IsPyTorchLayerByLayerWithEveryInstructionSet) {
+  for (const auto isa : {cpu::Isa::avx2, cpu::Isa::avx512}) {
+    if (isa > cpu::detected_isa()) continue;
+    SCOPED_TRACE(cpu::name_of(isa));
+    run_case<cpu::Backend>(GetParam(), tolerance_of(ElementType::float32), cpu::Compute::fp32, isa);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SamGoldens,
