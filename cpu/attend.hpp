@@ -6,6 +6,7 @@
 
 #include <stamp/cpu/matmul.hpp>
 #include <stamp/ops/mask.hpp>
+#include <stamp/ops/relative_position.hpp>
 
 namespace stamp::cpu {
 
@@ -69,10 +70,11 @@ inline void decode_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<c
   }
 }
 
-/// Many queries.
+/// Many queries. `bias` may be null.
 inline void tiled_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<const float> query,
                             ErasedHeads<const float> key, ErasedHeads<const float> value,
-                            float scale, const Visible* visible) {
+                            float scale, const Visible* visible,
+                            const RelativePosition<float>* bias = nullptr) {
   const auto frame = engine.frame();
   const Kernels& k = engine.kernels();
   const bool half = engine.compute() != Compute::fp32;  // int8 is for weights only
@@ -93,7 +95,7 @@ inline void tiled_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<co
                                                        key.rows, key.dim);
     }
   });
-  const Index bytes = attend_scratch(y.dim);
+  const Index bytes = attend_scratch(y.dim) + relative_scratch(bias);
   auto* const scratch = engine.arena().allocate<std::byte>(engine.pool().count() * bytes);
   const Index blocks = (y.rows + attend_rows - 1) / attend_rows;
   engine.pool().run(
@@ -114,17 +116,18 @@ inline void tiled_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<co
                                 .words = words,
                                 .keys = key.rows,
                                 .scale = scale,
-                                .scratch = scratch + thread * bytes});
+                                .scratch = scratch + thread * bytes,
+                                .bias = bias,
+                                .first = first,
+                                .head = head});
       });
 }
 
-}  // namespace detail
-
-/// requirement::HasAttend
+/// The door of both: all axes checked by name; what each row sees, in the arena.
 template <Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
-void attend(Engine& engine, View<float, R, H, D> y, In<float, R, H, D> query,
-            View<const float, K, KH, D> key, View<const float, K, KH, D> value, double scale,
-            Mask mask) {
+const Visible* checked_rows(Engine& engine, View<float, R, H, D> y, In<float, R, H, D> query,
+                            View<const float, K, KH, D> key, View<const float, K, KH, D> value,
+                            Mask mask) {
   check_same_shape("attend query", y, query);
   check_same_shape("attend value", key, value);
   check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());
@@ -132,7 +135,6 @@ void attend(Engine& engine, View<float, R, H, D> y, In<float, R, H, D> query,
     fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
                            " and " + describe(key));
   }
-  const auto frame = engine.frame();
   const Index rows = y.extents()[0];
   const Index keys = key.extents()[0];
   auto* const visible = engine.arena().template allocate<Visible>(rows);
@@ -145,8 +147,37 @@ void attend(Engine& engine, View<float, R, H, D> y, In<float, R, H, D> query,
                              std::to_string(keys));
     }
   }
-  (rows <= detail::skinny_rows ? detail::decode_attention : detail::tiled_attention)(
-      engine, erase(y), erase(query), erase(key), erase(value), static_cast<float>(scale), visible);
+  return visible;
+}
+
+}  // namespace detail
+
+/// requirement::HasAttend
+template <Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
+void attend(Engine& engine, View<float, R, H, D> y, In<float, R, H, D> query,
+            View<const float, K, KH, D> key, View<const float, K, KH, D> value, double scale,
+            Mask mask) {
+  const auto frame = engine.frame();
+  const Visible* const visible = detail::checked_rows(engine, y, query, key, value, mask);
+  if (y.extents()[0] <= detail::skinny_rows) {
+    detail::decode_attention(engine, erase(y), erase(query), erase(key), erase(value),
+                             static_cast<float>(scale), visible);
+  } else {
+    detail::tiled_attention(engine, erase(y), erase(query), erase(key), erase(value),
+                            static_cast<float>(scale), visible);
+  }
+}
+
+/// requirement::HasRelativeAttend
+template <Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
+void attend(Engine& engine, View<float, R, H, D> y, In<float, R, H, D> query,
+            View<const float, K, KH, D> key, View<const float, K, KH, D> value, double scale,
+            Mask mask, const RelativePosition<float>& bias) {
+  const auto frame = engine.frame();
+  const Visible* const visible = detail::checked_rows(engine, y, query, key, value, mask);
+  check_positions(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
+  detail::tiled_attention(engine, erase(y), erase(query), erase(key), erase(value),
+                          static_cast<float>(scale), visible, &bias);
 }
 
 }  // namespace stamp::cpu

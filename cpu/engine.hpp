@@ -7,13 +7,13 @@
 #include <stamp/cpu/matmul.hpp>
 #include <stamp/cpu/mlp.hpp>
 #include <stamp/cpu/rows.hpp>
-#include <stamp/ops/backend.hpp>
+#include <stamp/ops/sam_backend.hpp>
 
 namespace stamp::cpu {
 
 /// What `stamp::load<stamp::cpu::Backend>(folder)` uses.
 using Backend = Engine;
 
-static_assert(stamp::Backend<Engine>);
+static_assert(stamp::SamBackend<Engine>);
 
 }  // namespace stamp::cpu

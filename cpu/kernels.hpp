@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <stamp/ops/mask.hpp>
+#include <stamp/ops/relative_position.hpp>
 #include <stamp/tensor/element.hpp>
 
 namespace stamp::cpu {
@@ -31,7 +32,10 @@ struct AttendTask {
   Index words;  ///< of a query and of a key, padded to attend_word_step
   Index keys;
   float scale;
-  std::byte* scratch;  ///< attend_scratch(dim) bytes of this thread
+  std::byte* scratch;  ///< attend_scratch(dim) bytes of this thread, and relative_scratch(bias)
+  const RelativePosition<float>* bias = nullptr;  ///< null: none
+  Index first = 0;                                ///< place of the first query, where bias counts
+  Index head = 0;
 };
 
 /// One task of attention with few queries: the heads that share a key head, some of the keys.
@@ -110,6 +114,11 @@ inline constexpr Index most_attend_rows = 32;
 
 [[nodiscard]] constexpr Index round_up(Index value, Index step) {
   return (value + step - 1) / step * step;
+}
+
+/// Bytes behind attend_scratch for what relative positions add to each row.
+[[nodiscard]] constexpr Index relative_scratch(const RelativePosition<float>* bias) {
+  return bias == nullptr ? 0 : 4 * (attend_rows + tile_rows) * (bias->height + bias->width);
 }
 
 /// Bytes of AttendTask::scratch: queries as words, sums, results, one tile of scores and its

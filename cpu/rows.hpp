@@ -72,6 +72,15 @@ void gelu(Engine& engine, View<float, R, A> x) {
   });
 }
 
+/// requirement::HasRelu; NaN stays NaN.
+template <Axis R, Axis A>
+void relu(Engine& engine, View<float, R, A> x) {
+  detail::for_each_row(engine, x.extents()[0], x.extents()[1], [&](Index row) {
+    float* const values = x.data() + row * x.stride();
+    for (Index at = 0; at < x.extents()[1]; ++at) values[at] = values[at] < 0 ? 0 : values[at];
+  });
+}
+
 /// requirement::HasSwiglu
 template <Axis R, Axis A>
 void swiglu(Engine& engine, View<float, R, A> gate, In<float, R, A> up) {
@@ -139,6 +148,47 @@ void copy(Engine& engine, View<float, Axes...> y, In<float, Axes...> x) {
   detail::for_each_row(engine, y.extents()[0], y.row_size(), [&](Index row) {
     const float* const from = x.data() + row * x.stride();
     std::copy(from, from + x.row_size(), y.data() + row * y.stride());
+  });
+}
+
+/// requirement::HasGatherRows; Error{usage} names an index that has no row.
+template <Axis R, Axis A, Axis S>
+void gather_rows(Engine& engine, View<float, R, A> y, View<const float, S, A> x,
+                 In<std::int32_t, R> index) {
+  check_extent("gather_rows", y.template axis_at<0>(), index.template axis_at<0>());
+  check_extent("gather_rows", y.template axis_at<1>(), x.template axis_at<1>());
+  for (Index row = 0; row < y.extents()[0]; ++row) {
+    if (index[row] < x.extents()[0]) continue;
+    fail(Fault::usage, "gather_rows: row " + std::to_string(row) + ": expected an index below " +
+                           std::to_string(x.extents()[0]) + ", found " +
+                           std::to_string(index[row]));
+  }
+  const Index width = y.extents()[1];
+  detail::for_each_row(engine, y.extents()[0], width, [&](Index row) {
+    float* const to = y.data() + row * y.stride();
+    if (index[row] < 0) {
+      std::fill(to, to + width, 0.0F);
+    } else {
+      const float* const from = x.data() + index[row] * x.stride();
+      std::copy(from, from + width, to);
+    }
+  });
+}
+
+/// requirement::HasActivationProduct. Few outputs, as many as SAM has masks: nothing is packed.
+template <Axis R, Axis O, Axis I>
+void matmul(Engine& engine, View<float, R, O> y, In<float, R, I> x, View<const float, O, I> w) {
+  check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
+  check_extent("matmul", w.template axis_at<0>(), y.template axis_at<1>());
+  check_extent("matmul", w.template axis_at<1>(), x.template axis_at<1>());
+  detail::for_each_row(engine, y.extents()[0], y.extents()[1] * x.extents()[1], [&](Index row) {
+    const float* const from = x.data() + row * x.stride();
+    for (Index out = 0; out < y.extents()[1]; ++out) {
+      const float* const weights = w.data() + out * w.stride();
+      float sum = 0;
+      for (Index in = 0; in < x.extents()[1]; ++in) sum += from[in] * weights[in];
+      y.data()[row * y.stride() + out] = sum;
+    }
   });
 }
 

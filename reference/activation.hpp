@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three non-linear functions of a Qwen2-VL model, each in place.
+// The non-linear functions of Qwen2-VL and SAM, each in place.
 #pragma once
 
 #include <cmath>
@@ -41,6 +41,13 @@ void gelu(Engine<T>& engine, View<T, R, A> x) {
   detail::transform(engine, x, [](Number z) {
     return z * static_cast<Number>(0.5) * (1 + std::erf(z * (1 / std::numbers::sqrt2_v<Number>)));
   });
+}
+
+/// requirement::HasRelu; NaN stays NaN.
+template <Element T, Axis R, Axis A>
+void relu(Engine<T>& engine, View<T, R, A> x) {
+  using Number = Accumulator<T>;
+  detail::transform(engine, x, [](Number z) { return z < 0 ? Number{0} : z; });
 }
 
 /// requirement::HasSwiglu

@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <stamp/ops/mask.hpp>
+#include <stamp/ops/relative_position.hpp>
 #include <stamp/reference/matmul.hpp>
 #include <vector>
 
@@ -37,29 +38,33 @@ template <Element T>
   return dense;
 }
 
-/// Softmax of scale·row over its visible entries; invisible ones become zero.
-template <std::floating_point Number>
-void softmax(Number* row, Index size, Number scale, const Visible& visible) {
+/// Softmax of scale·row + bias(key) over its visible entries; invisible ones become zero.
+template <std::floating_point Number, class Bias>
+void softmax(Number* row, Index size, Number scale, const Visible& visible, const Bias& bias) {
   const auto over = [&](const auto& body) {
     for (const KeyRange range : {visible.history, visible.own}) {
-      for (Index key = range.begin; key < range.end; ++key) body(row[key]);
+      for (Index key = range.begin; key < range.end; ++key) body(row[key], key);
     }
   };
   Number largest = -std::numeric_limits<Number>::infinity();
-  over([&](Number& score) { largest = std::max(largest, score *= scale); });
+  over([&](Number& score, Index key) {
+    score = score * scale + bias(key);
+    largest = std::max(largest, score);
+  });
   Number sum = 0;
-  over([&](Number& score) { sum += score = std::exp(score - largest); });
-  over([&](Number& score) { score /= sum; });
+  over([&](Number& score, Index) { sum += score = std::exp(score - largest); });
+  over([&](Number& score, Index) { score /= sum; });
   for (Index key = 0; key < size; ++key) {
     if (!visible.sees(key)) row[key] = 0;
   }
 }
 
-/// Attention with the mask as a function: one instantiation for all policies.
+/// Attention with the mask as a function: one instantiation for all policies. `bias` may be null.
 template <Element T>
 void attend_heads(Engine<T>& engine, ErasedHeads<T> y, ErasedHeads<const T> query,
                   ErasedHeads<const T> key, ErasedHeads<const T> value, double scale,
-                  const std::function<Visible(Index)>& visible) {
+                  const std::function<Visible(Index)>& visible,
+                  const RelativePosition<T>* bias = nullptr) {
   using Number = Accumulator<T>;
   for (Index row = 0; row < y.rows; ++row) {
     const Visible seen = visible(row);
@@ -90,8 +95,17 @@ void attend_heads(Engine<T>& engine, ErasedHeads<T> y, ErasedHeads<const T> quer
     multiply_transposed(queries.data(), y.dim, keys[kv_head].data(), count, key.rows, y.dim,
                         scores);
     for (Index row = 0; row < count; ++row) {
-      softmax(scores.data() + row * key.rows, key.rows, static_cast<Number>(scale),
-              visible(first + row));
+      Number* const line = scores.data() + row * key.rows;
+      const Visible seen = visible(first + row);
+      if (bias == nullptr) {
+        softmax(line, key.rows, static_cast<Number>(scale), seen, [](Index) { return Number{0}; });
+      } else {
+        const T* const vertical = bias->vertical_of(first + row, head);
+        const T* const horizontal = bias->horizontal_of(first + row, head);
+        softmax(line, key.rows, static_cast<Number>(scale), seen, [&](Index at) {
+          return widen(vertical[-(at / bias->width)]) + widen(horizontal[-(at % bias->width)]);
+        });
+      }
     }
     RowMajor<Number> result;
     multiply_transposed(scores.data(), key.rows, values[kv_head].data(), count, y.dim, key.rows,
@@ -103,12 +117,10 @@ void attend_heads(Engine<T>& engine, ErasedHeads<T> y, ErasedHeads<const T> quer
   });
 }
 
-}  // namespace detail
-
-/// requirement::HasAttend
-template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
-void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
-            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
+/// The door of both: all axes checked by name.
+template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH>
+void check_attention(View<T, R, H, D> y, View<const T, R, H, D> query, View<const T, K, KH, D> key,
+                     View<const T, K, KH, D> value) {
   check_same_shape("attend query", y, query);
   check_same_shape("attend value", key, value);
   check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());
@@ -116,8 +128,29 @@ void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
     fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
                            " and " + describe(key));
   }
+}
+
+}  // namespace detail
+
+/// requirement::HasAttend
+template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
+void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
+            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
+  detail::check_attention<T>(y, query, key, value);
   detail::attend_heads<T>(engine, erase(y), erase(query), erase(key), erase(value), scale,
                           [mask](Index row) { return mask.visible(row); });
+}
+
+/// requirement::HasRelativeAttend
+template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
+void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
+            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask,
+            const std::type_identity_t<RelativePosition<T>>& bias) {
+  detail::check_attention<T>(y, query, key, value);
+  check_positions(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
+  detail::attend_heads<T>(
+      engine, erase(y), erase(query), erase(key), erase(value), scale,
+      [mask](Index row) { return mask.visible(row); }, &bias);
 }
 
 }  // namespace stamp::reference

@@ -7,11 +7,12 @@
 #define EIGEN_DONT_PARALLELIZE
 #endif
 
-#include <stamp/ops/backend.hpp>
+#include <stamp/ops/sam_backend.hpp>
 #include <stamp/reference/activation.hpp>
 #include <stamp/reference/add.hpp>
 #include <stamp/reference/attend.hpp>
 #include <stamp/reference/embed.hpp>
+#include <stamp/reference/gather.hpp>
 #include <stamp/reference/matmul.hpp>
 #include <stamp/reference/memory.hpp>
 #include <stamp/reference/norm.hpp>
@@ -23,7 +24,7 @@ namespace stamp::reference {
 using Backend = Engine<float>;
 
 // Last, because a compiler remembers a concept's first answer.
-static_assert(stamp::Backend<Engine<float>>);
-static_assert(stamp::Backend<Engine<double>>);
+static_assert(stamp::SamBackend<Engine<float>>);
+static_assert(stamp::SamBackend<Engine<double>>);
 
 }  // namespace stamp::reference

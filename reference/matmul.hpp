@@ -102,4 +102,21 @@ void matmul(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<O, I
   detail::multiply<T>(engine, erase(y), erase(x), w.stored, bias.values().data());
 }
 
+/// requirement::HasActivationProduct
+template <Element T, Axis R, Axis O, Axis I>
+void matmul(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, View<const T, O, I> w) {
+  check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
+  check_extent("matmul", w.template axis_at<0>(), y.template axis_at<1>());
+  check_extent("matmul", w.template axis_at<1>(), x.template axis_at<1>());
+  engine.threads().for_each(y.extents()[0], [&](Index row) {
+    for (Index out = 0; out < y.extents()[1]; ++out) {
+      Accumulator<T> sum = 0;
+      for (Index in = 0; in < x.extents()[1]; ++in) {
+        sum += widen(x.data()[row * x.stride() + in]) * widen(w.data()[out * w.stride() + in]);
+      }
+      y.data()[row * y.stride() + out] = narrow<T>(sum);
+    }
+  });
+}
+
 }  // namespace stamp::reference

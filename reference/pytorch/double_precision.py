@@ -19,7 +19,7 @@ def _widened(argument):
     return torch.float64 if argument is torch.float32 else argument
 
 
-class _Widen(TorchFunctionMode):
+class Widen(TorchFunctionMode):
     """Answers each request for float32 in float64."""
 
     def __torch_function__(self, function, types, arguments=(), options=None):
@@ -49,7 +49,7 @@ class DoublePrecision:
     """Context in which Hugging Face code computes in float64 and nothing narrower."""
 
     def __enter__(self):
-        self.modes = (_Widen(), _Guard())
+        self.modes = (Widen(), _Guard())
         for mode in self.modes:
             mode.__enter__()
         return self

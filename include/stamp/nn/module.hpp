@@ -29,9 +29,10 @@ Part(const char*, Member Module::*) -> Part<Module, Member>;
 template <class M>
 concept Composite = requires { M::parts; };
 
-/// "a.b"; an empty scope adds no dot.
+/// "a.b"; an empty scope or name adds no dot. A leaf that is one bare tensor names it "".
 [[nodiscard]] inline std::string join(std::string_view scope, std::string_view name) {
-  return scope.empty() ? std::string(name) : std::string(scope) + "." + std::string(name);
+  const bool dot = !scope.empty() && !name.empty();
+  return std::string(scope) + (dot ? "." : "") + std::string(name);
 }
 
 /// visit(leaf, name) for every leaf below `module`: through tables, lists ("layers.3") and

@@ -41,6 +41,14 @@ class Recorder {
       (*recording_)[full] = {{view.extents().begin(), view.extents().end()}, std::move(values)};
     }
   }
+  void record(std::string_view name, std::initializer_list<Index> shape,
+              std::span<const Number> values) const {
+    const std::string full = prefix_ + std::string(name);
+    check_finite(full, values);
+    if (recording_ != nullptr) {
+      (*recording_)[full] = {{shape.begin(), shape.end()}, {values.begin(), values.end()}};
+    }
+  }
   template <class B, class V>
   void record(B& engine, std::string_view name, Index index, V view) const {
     record(engine, std::string(name) + "." + std::to_string(index), view);
@@ -52,7 +60,7 @@ class Recorder {
   }
 
  private:
-  static void check_finite(const std::string& name, const std::vector<Number>& values) {
+  static void check_finite(const std::string& name, std::span<const Number> values) {
     std::size_t bad = 0;
     std::size_t first = 0;
     for (std::size_t at = values.size(); at-- > 0;) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <concepts>
+#include <initializer_list>
+#include <span>
 #include <stamp/ops/backend.hpp>
 #include <string>
 #include <string_view>
@@ -10,11 +12,14 @@
 namespace stamp {
 
 /// Listens to activations: record(engine, name, view), record(engine, name, index, view) for
-/// "name.index", and within(prefix) for the same tap under "prefix.".
+/// "name.index", record(name, shape, numbers) for what is in host memory already, and
+/// within(prefix) for the same tap under "prefix.".
 template <class T, class B>
-concept Tap = requires(T tap, B& engine, View<const typename B::Element, Tokens, Hidden> view) {
+concept Tap = requires(T tap, B& engine, View<const typename B::Element, Tokens, Hidden> view,
+                       std::span<const typename B::Number> numbers) {
   tap.record(engine, std::string_view{}, view);
   tap.record(engine, std::string_view{}, Index{}, view);
+  tap.record(std::string_view{}, std::initializer_list<Index>{}, numbers);
   tap.within(std::string{});
 };
 
@@ -24,6 +29,8 @@ struct NoTap {
   static void record(B&, std::string_view, const V&) {}
   template <class B, class V>
   static void record(B&, std::string_view, Index, const V&) {}
+  template <class Number>
+  static void record(std::string_view, std::initializer_list<Index>, std::span<const Number>) {}
   template <class Prefix>
   static NoTap within(const Prefix&) {
     return {};

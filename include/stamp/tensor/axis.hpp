@@ -108,6 +108,28 @@ struct Merged {
   Index size;
 };
 
+// Feature maps (SAM).
+/// Positions of a two-dimensional map, row by row: height · width.
+struct Pixels {
+  static constexpr std::string_view name = "Pixels";
+  Index size;
+};
+/// Numbers at one position of a map, or of one prompt token.
+struct Channels {
+  static constexpr std::string_view name = "Channels";
+  Index size;
+};
+/// Differences of two positions along one side of a map: 2 · side - 1.
+struct Offsets {
+  static constexpr std::string_view name = "Offsets";
+  Index size;
+};
+/// Masks that one prompt gives.
+struct Masks {
+  static constexpr std::string_view name = "Masks";
+  Index size;
+};
+
 // The mask head.
 /// The single logit of a mask token.
 struct Logit {

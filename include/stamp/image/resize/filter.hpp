@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bicubic filter (Keys 1981, a = -0.5) and, for each output position, the input positions it
-// covers with their weights: what Pillow (Resample.c, precompute_coeffs) and torch
+// The bicubic filter (Keys 1981, a = -0.5), the triangle, and, for each output position, the input
+// positions it covers with their weights: what Pillow (Resample.c, precompute_coeffs) and torch
 // (UpSampleKernel.cpp, _compute_indices_min_size_weights_aa) have in common. When an image shrinks
 // the filter widens with the scale ("antialias").
 #pragma once
@@ -32,12 +32,21 @@ template <class Real>
   return 0;
 }
 
-/// Weights in `Real`, from `input` to `output` positions. Source as above.
+/// The triangle of "bilinear" with antialias.
 template <class Real>
-[[nodiscard]] AxisFilter<Real> bicubic_axis(Index input, Index output) {
+[[nodiscard]] Real triangle(Real x) {
+  x = std::abs(x);
+  return x < 1 ? 1 - x : 0;
+}
+
+/// Weights in `Real`, from `input` to `output` positions, of a filter that is zero from `reach` on.
+/// Source as above.
+template <class Real>
+[[nodiscard]] AxisFilter<Real> filter_axis(Real (*filter)(Real), Real reach, Index input,
+                                           Index output) {
   const Real scale = static_cast<Real>(input) / static_cast<Real>(output);
   const Real stretch = std::max(scale, Real(1));
-  const Real support = 2 * stretch;
+  const Real support = reach * stretch;
   AxisFilter<Real> axis;
   axis.widest = static_cast<Index>(std::ceil(support)) * 2 + 1;
   axis.weights.resize(static_cast<std::size_t>(axis.widest * output));
@@ -48,8 +57,7 @@ template <class Real>
     Real* weights = axis.weights.data() + i * axis.widest;
     Real sum = 0;
     for (Index j = 0; j < end - first; ++j) {
-      weights[j] =
-          bicubic<Real>((static_cast<Real>(j + first) - centre + Real(0.5)) * (1 / stretch));
+      weights[j] = filter((static_cast<Real>(j + first) - centre + Real(0.5)) * (1 / stretch));
       sum += weights[j];
     }
     for (Index j = 0; j < end - first && sum != 0; ++j) weights[j] /= sum;
@@ -57,6 +65,15 @@ template <class Real>
     axis.sizes.push_back(end - first);
   }
   return axis;
+}
+
+template <class Real>
+[[nodiscard]] AxisFilter<Real> bicubic_axis(Index input, Index output) {
+  return filter_axis<Real>(bicubic<Real>, 2, input, output);
+}
+template <class Real>
+[[nodiscard]] AxisFilter<Real> bilinear_axis(Index input, Index output) {
+  return filter_axis<Real>(triangle<Real>, 1, input, output);
 }
 
 /// Rounds to the nearest integer, halves away from zero, as `(int)(v ± 0.5)` does in both sources.

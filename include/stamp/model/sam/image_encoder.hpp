@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// SAM's image encoder, box by box: a padded square in, one feature a position out.
+// Mirrors ImageEncoderViT of segment_anything/modeling/image_encoder.py.
+#pragma once
+
+#include <numeric>
+#include <stamp/model/sam/config.hpp>
+#include <stamp/model/sam/window.hpp>
+#include <stamp/nn/layer_norm.hpp>
+#include <stamp/observe/tap.hpp>
+#include <stamp/ops/fused.hpp>
+
+namespace stamp::sam {
+
+/// A learned table of relative positions along one side: [2·side - 1, HeadDim], a bare tensor.
+template <SamBackend B>
+struct RelativeTable {
+  Offsets offsets;
+  HeadDim dim;
+  typename B::template Matrix<Offsets, HeadDim> weight{};
+
+  RelativeTable(Index side, HeadDim head_dim) : offsets{2 * side - 1}, dim(head_dim) {}
+
+  /// query [Row, Heads, HeadDim], dense, to its product with every row of the table,
+  /// [Row·Heads, Offsets]. The query is not scaled.
+  [[nodiscard]] Activation<B, Tokens, Offsets> operator()(
+      B& engine, View<const typename B::Element, Tokens, HeadDim> query) const {
+    auto y = engine.template allocate<typename B::Element>(query.template axis<Tokens>(), offsets);
+    matmul(engine, y, query, weight);
+    return y;
+  }
+
+  template <class Visit>
+  void tensors(const Visit& visit) const {
+    visit("", {offsets.size, dim.size}, describe_axes(offsets, dim));
+  }
+  template <class Find>
+  void bind(B& engine, const Find& find) {
+    weight = engine.matrix(find(""), offsets, dim);
+  }
+};
+
+/// Attention: proj(softmax(scale·q·kᵀ + relative positions)·v) inside each of `count` squares.
+template <SamBackend B>
+struct ImageAttention {
+  Linear<B, VisionHidden, FusedQkv> qkv;
+  Linear<B, Queries, VisionHidden> proj;
+  RelativeTable<B> rel_pos_h, rel_pos_w;
+  Heads heads;
+  Index side;
+
+  static constexpr auto parts = std::tuple{
+      Part{"qkv", &ImageAttention::qkv}, Part{"proj", &ImageAttention::proj},
+      Part{"rel_pos_h", &ImageAttention::rel_pos_h}, Part{"rel_pos_w", &ImageAttention::rel_pos_w}};
+
+  ImageAttention(const VisionConfig& c, Index square)
+      : qkv(VisionHidden{c.hidden_size}, FusedQkv{3 * c.hidden_size}),
+        proj(Queries{c.hidden_size}, VisionHidden{c.hidden_size}),
+        rel_pos_h(square, HeadDim{c.head_dim()}),
+        rel_pos_w(square, HeadDim{c.head_dim()}),
+        heads{c.num_attention_heads},
+        side(square) {}
+
+  /// x [Patches, VisionHidden], one square of side² positions after another, to a new activation of
+  /// the same shape. A position sees its own square.
+  template <class T>
+  [[nodiscard]] Activation<B, Patches, VisionHidden> operator()(
+      B& engine, View<T, Patches, VisionHidden> x) const {
+    using Element = typename B::Element;
+    const Patches patches = x.template axis<Patches>();
+    const VisionHidden hidden = x.template axis<VisionHidden>();
+    auto y = engine.template allocate<Element>(patches, hidden);
+    const auto frame = engine.frame();
+
+    const HeadDim dim{hidden.size / heads.size};
+    const auto fused = qkv(engine, x);
+    const auto part = [&](Index which) {  // a third of the columns, a head an entry
+      return split(columns(fused, which * hidden.size, Queries{hidden.size}), heads, dim);
+    };
+    const auto query = engine.template allocate<Element>(patches, heads, dim);
+    copy(engine, query, part(0));
+    const View<const Element, Tokens, HeadDim> each_head(query.data(),
+                                                         Tokens{patches.size * heads.size}, dim);
+    const auto vertical = rel_pos_h(engine, each_head);
+    const auto horizontal = rel_pos_w(engine, each_head);
+    const auto context = engine.template allocate<Element>(patches, heads, dim);
+    const Index area = side * side;
+    const Index numbers = area * heads.size * (2 * side - 1);  // of one square
+    using KeyView = View<const Element, Keys, KvHeads, HeadDim>;
+    const KeyView key = rename<Keys, KvHeads, HeadDim>(part(1));
+    const KeyView value = rename<Keys, KvHeads, HeadDim>(part(2));
+    for (Index square = 0; square < patches.size / area; ++square) {
+      const Index first = square * area;
+      attend(
+          engine, rows(context, first, area), rows(query, first, area), rows(key, first, area),
+          rows(value, first, area), 1 / std::sqrt(static_cast<double>(dim.size)),
+          Bidirectional{area},
+          RelativePosition<Element>{vertical.data() + square * numbers,
+                                    horizontal.data() + square * numbers, heads.size, side, side});
+    }
+    matmul(engine, y, merge<Queries>(context), proj.weight, proj.bias);
+    return y;
+  }
+};
+
+/// MLPBlock with GELU: lin2(gelu(lin1(x))).
+template <SamBackend B>
+struct GeluMlp {
+  Linear<B, VisionHidden, VisionFfn> lin1;
+  Linear<B, VisionFfn, VisionHidden> lin2;
+
+  static constexpr auto parts =
+      std::tuple{Part{"lin1", &GeluMlp::lin1}, Part{"lin2", &GeluMlp::lin2}};
+
+  explicit GeluMlp(const VisionConfig& c)
+      : lin1(VisionHidden{c.hidden_size}, VisionFfn{c.mlp_dim}),
+        lin2(VisionFfn{c.mlp_dim}, VisionHidden{c.hidden_size}) {}
+
+  /// y += mlp(x), both [Patches, VisionHidden].
+  template <class T>
+  void operator()(B& engine, Activation<B, Patches, VisionHidden> y,
+                  View<T, Patches, VisionHidden> x) const {
+    const auto frame = engine.frame();
+    const auto inner = lin1(engine, x);
+    gelu(engine, inner);
+    matmul_add(engine, y, inner, lin2.weight, lin2.bias);
+  }
+};
+
+/// Block: x += attn(norm1(x)), in windows or over the whole image; x += mlp(norm2(x)).
+template <SamBackend B>
+struct ImageBlock {
+  LayerNorm<B, VisionHidden> norm1, norm2;
+  ImageAttention<B> attn;
+  GeluMlp<B> mlp;
+  Windows windows;  ///< one of the map's size where attention is global
+
+  static constexpr auto parts =
+      std::tuple{Part{"norm1", &ImageBlock::norm1}, Part{"norm2", &ImageBlock::norm2},
+                 Part{"attn", &ImageBlock::attn}, Part{"mlp", &ImageBlock::mlp}};
+
+  ImageBlock(const VisionConfig& c, bool global)
+      : norm1(VisionHidden{c.hidden_size}, c.layer_norm_eps),
+        norm2(VisionHidden{c.hidden_size}, c.layer_norm_eps),
+        attn(c, global ? c.grid() : c.window_size),
+        mlp(c),
+        windows{{c.grid(), c.grid()}, global ? c.grid() : c.window_size} {}
+
+  /// x [Patches, VisionHidden], in place.
+  void operator()(B& engine, Activation<B, Patches, VisionHidden> x) const {
+    const auto frame = engine.frame();
+    const auto normal = norm1(engine, x);
+    if (windows.count() == 1 && windows.area() == x.extents()[0]) {
+      add(engine, x, attn(engine, normal));
+    } else {
+      // Zeros join after the norm: they take part as keys, which are then the biases of qkv.
+      const auto cut = gathered(engine, normal, Patches{windows.count() * windows.area()},
+                                std::span<const std::int32_t>(windows.partition()));
+      const auto seen = attn(engine, cut);
+      add(engine, x,
+          gathered(engine, seen, x.template axis<Patches>(),
+                   std::span<const std::int32_t>(windows.merge())));
+    }
+    mlp(engine, x, norm2(engine, x));
+  }
+};
+
+/// Learned absolute positions, a bare tensor [1, grid, grid, VisionHidden].
+template <SamBackend B>
+struct AbsolutePositions {
+  Index grid;
+  VisionHidden hidden;
+  typename B::template Table<Patches, VisionHidden> weight{};
+
+  AbsolutePositions(Index side, VisionHidden width) : grid(side), hidden(width) {}
+
+  /// x [Patches, VisionHidden] += the positions, row by row.
+  void operator()(B& engine, Activation<B, Patches, VisionHidden> x) const {
+    const auto frame = engine.frame();
+    std::vector<std::int32_t> all(static_cast<std::size_t>(grid * grid));
+    std::iota(all.begin(), all.end(), 0);
+    const auto positions =
+        engine.template allocate<typename B::Element>(Patches{grid * grid}, hidden);
+    embed(engine, positions, weight, std::span<const std::int32_t>(all));
+    add(engine, x, positions);
+  }
+
+  template <class Visit>
+  void tensors(const Visit& visit) const {
+    const std::string side = std::to_string(grid);
+    visit("", {1, grid, grid, hidden.size},
+          "(1, rows " + side + ", columns " + side + ", VisionHidden " +
+              std::to_string(hidden.size) + ")");
+  }
+  template <class Find>
+  void bind(B& engine, const Find& find) {
+    weight = engine.table(find(""), Patches{grid * grid}, hidden);
+  }
+};
+
+/// patch_embed, pos_embed, the blocks, the neck.
+template <SamBackend B>
+struct ImageEncoder {
+  Convolution<B, VisionHidden> patch_embed;
+  AbsolutePositions<B> pos_embed;
+  std::vector<ImageBlock<B>> blocks;
+  Convolution<B, Channels, Bias::none> neck_0;
+  LayerNorm<B, Channels> neck_1;
+  Convolution<B, Channels, Bias::none> neck_2;
+  LayerNorm<B, Channels> neck_3;
+  VisionConfig config;
+
+  static constexpr auto parts = std::tuple{Part{"patch_embed.proj", &ImageEncoder::patch_embed},
+                                           Part{"pos_embed", &ImageEncoder::pos_embed},
+                                           Part{"blocks", &ImageEncoder::blocks},
+                                           Part{"neck.0", &ImageEncoder::neck_0},
+                                           Part{"neck.1", &ImageEncoder::neck_1},
+                                           Part{"neck.2", &ImageEncoder::neck_2},
+                                           Part{"neck.3", &ImageEncoder::neck_3}};
+
+  explicit ImageEncoder(const VisionConfig& c)
+      : patch_embed(Channels{3}, VisionHidden{c.hidden_size}, c.patch_size, c.patch_size),
+        pos_embed(c.grid(), VisionHidden{c.hidden_size}),
+        neck_0(Channels{c.hidden_size}, Channels{c.output_channels}, 1),
+        neck_1(Channels{c.output_channels}, c.layer_norm_eps),
+        neck_2(Channels{c.output_channels}, Channels{c.output_channels}, 3, 1, 1),
+        neck_3(Channels{c.output_channels}, c.layer_norm_eps),
+        config(c) {
+    for (Index layer = 0; layer < c.num_hidden_layers; ++layer) {
+      blocks.emplace_back(c, c.is_global(layer));
+    }
+  }
+
+  /// Features of an image, [Pixels = grid², Channels], into `y`. `pixels` are normalised and
+  /// padded, [image_size, image_size, 3] (transforms.hpp).
+  template <class T = NoTap>
+  void operator()(B& engine, Activation<B, Pixels, Channels> y, std::span<const float> pixels,
+                  const T& tap = {}) const {
+    const auto frame = engine.frame();
+    const MapSize square{config.image_size, config.image_size};
+    const MapSize grid{config.grid(), config.grid()};
+    auto image = engine.template allocate<typename B::Element>(square.pixels(), Channels{3});
+    engine.upload(image, pixels);
+
+    const auto x = rename<Patches, VisionHidden>(patch_embed(engine, image, square));
+    tap.record(engine, "patch_embed", x);
+    pos_embed(engine, x);
+    for (std::size_t layer = 0; layer < blocks.size(); ++layer) {
+      blocks[layer](engine, x);
+      tap.record(engine, "blocks", static_cast<Index>(layer), x);
+    }
+    const auto narrow = neck_1(engine, neck_0(engine, x, grid));
+    tap.record(engine, "neck.1", narrow);
+    copy(engine, y, neck_3(engine, neck_2(engine, narrow, grid)));
+  }
+};
+
+}  // namespace stamp::sam
