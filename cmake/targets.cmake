@@ -3,6 +3,7 @@
 # stamp::formats    checkpoints, text and images: adds the libraries that read those
 # stamp::reference  the reference backend (Eigen) with everything needed to load and run a model
 # stamp::cpu        the fast backend for x86-64 processors, with the same
+# stamp::cuda       the backend for NVIDIA GPUs, with the same: cmake/cuda.cmake
 include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
 
 # Backends live in folders of their own at the top of the tree but are included as

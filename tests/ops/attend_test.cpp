@@ -80,7 +80,8 @@ struct Call {
         plain_attend(query.values(), key.values(), value.values(), s, scale, sees), y.found(),
         what + ", rows " + std::to_string(s.rows) + ", keys " + std::to_string(s.keys) +
             ", heads " + std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) + " of " +
-            std::to_string(s.dim));
+            std::to_string(s.dim),
+        attend_tolerance<B>());
   }
 };
 

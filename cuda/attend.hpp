@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention over a mask policy, on the device: which kernel runs a call, and how its keys are
+// split.
+#pragma once
+
+#include <algorithm>
+#include <stamp/cuda/attend/kernels.hpp>
+#include <stamp/cuda/memory.hpp>
+
+namespace stamp::cuda {
+
+namespace detail {
+
+/// Throws when a row sees keys that are not there. Policies that read device memory cannot be
+/// asked here; kernels cut their ranges off at the last key.
+template <MaskPolicy Mask>
+void check_visible(const Mask& mask, Index rows, Index keys) {
+  for (Index row = 0; row < rows; ++row) {
+    const Visible seen = mask.visible(row);
+    const Index end = std::max(seen.history.end, seen.own.end);
+    if (end > keys) {
+      fail(Fault::usage, "attend: row " + std::to_string(row) + " sees keys up to " +
+                             std::to_string(end) + ", expected at most Keys " +
+                             std::to_string(keys));
+    }
+  }
+}
+
+/// The policy for kernels; one that has no rule is asked row by row and becomes a table.
+template <DeviceElement T, MaskPolicy Mask>
+[[nodiscard]] MaskRule rule_of(Engine<T>& engine, const Mask& mask, Index rows) {
+  if constexpr (has_rule<Mask>) {
+    return MaskRule(mask);
+  } else {
+    const auto table = engine.template allocate<Visible>(Tokens{rows});
+    engine.device().upload(table.data(), rows * static_cast<Index>(sizeof(Visible)),
+                           [&](std::byte* chunk, Index begin, Index count) {
+                             constexpr auto size = static_cast<Index>(sizeof(Visible));
+                             auto* const to = reinterpret_cast<Visible*>(chunk);
+                             for (Index at = 0; at < count / size; ++at) {
+                               to[at] = mask.visible(begin / size + at);
+                             }
+                           });
+    return MaskRule(table.data());
+  }
+}
+
+}  // namespace detail
+
+/// Runs a call with a kernel of the caller's choice; `attend` takes the best one. For tests and
+/// benchmarks; the kernel must be able to run the call (kernel_for).
+template <DeviceElement T>
+void attend_with(Engine<T>& engine, const AttendCall<T>& call, AttendKernel kernel) {
+  if (call.y.rows == 0 || call.y.heads == 0 || call.y.dim == 0) return;
+  Device& device = engine.device();
+  if (kernel == AttendKernel::naive) return kernel::attend_naive<T>(device.stream(), call);
+
+  const auto frame = engine.frame();
+  AttendParts parts{parts_for(call, kernel, device.facts().multiprocessors)};
+  if (parts.parts > 1) {
+    const Index rows = parts.parts * call.key.heads * call.packed_rows();
+    parts.largest = engine.template allocate<float>(Tokens{rows}).data();
+    parts.sum = engine.template allocate<float>(Tokens{rows}).data();
+    parts.values = engine.template allocate<float>(Tokens{rows}, HeadDim{call.y.dim}).data();
+  }
+  if (kernel == AttendKernel::tiled) {
+    kernel::attend_tiled<T>(device.stream(), call, parts);
+  } else if constexpr (std::same_as<T, bfloat16>) {
+    kernel::attend_tensor(device.stream(), call, parts);
+  }
+  if (parts.parts > 1) kernel::attend_combine<T>(device.stream(), call, parts);
+}
+
+/// requirement::HasAttend. Policies of ops/mask.hpp are evaluated on the device; one of your own is
+/// evaluated on the host, row by row, and must not point into device memory.
+template <DeviceElement T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
+void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
+            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
+  check_same_shape("attend query", y, query);
+  check_same_shape("attend value", key, value);
+  check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());
+  if (key.extents()[1] == 0 || y.extents()[1] % key.extents()[1] != 0) {
+    fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
+                           " and " + describe(key));
+  }
+  const Index rows = y.extents()[0];
+  if constexpr (known_on_host<Mask>) detail::check_visible(mask, rows, key.extents()[0]);
+  const auto frame = engine.frame();
+  const AttendCall<T> call{erase(y),
+                           erase(query),
+                           erase(key),
+                           erase(value),
+                           static_cast<float>(scale),
+                           detail::rule_of(engine, mask, rows)};
+  attend_with(engine, call, kernel_for(call));
+}
+
+}  // namespace stamp::cuda

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// One call of attention behind its door: what every kernel of the family is handed.
+#pragma once
+
+#include <stamp/cuda/attend/mask_rule.hpp>
+#include <stamp/cuda/attend/tiles.hpp>
+#include <stamp/tensor/erased.hpp>
+
+namespace stamp::cuda {
+
+/// y = softmax(scale·q·kᵀ)·v over the keys that `mask` names (requirement::HasAttend).
+template <class T>
+struct AttendCall {
+  ErasedHeads<T> y;
+  ErasedHeads<const T> query;
+  ErasedHeads<const T> key;
+  ErasedHeads<const T> value;
+  float scale;
+  MaskRule mask;
+
+  [[nodiscard]] constexpr PackedRows packing() const {
+    return {key.heads > 0 ? y.heads / key.heads : 1};
+  }
+  /// Packed rows of one key head.
+  [[nodiscard]] constexpr Index packed_rows() const { return y.rows * packing().group; }
+};
+
+/// Sums of the parts that share a query tile's keys, for the combining kernel: for each part, key
+/// head and packed row the largest score, the sum of weights, and the weighted values, undivided.
+struct AttendParts {
+  Index parts = 1;
+  float* largest = nullptr;  ///< [parts, KvHeads, packed rows]
+  float* sum = nullptr;      ///< [parts, KvHeads, packed rows]
+  float* values = nullptr;   ///< [parts, KvHeads, packed rows, HeadDim]
+};
+
+/// The ladder of kernels, each held against the one before.
+enum class AttendKernel {
+  naive,  ///< a warp a row and head, key by key; any head size up to 256
+  tiled,  ///< tiles in shared memory, online softmax, float arithmetic; head sizes up to 128
+  tensor  ///< bfloat16 tensor cores; head sizes that are multiples of 16 up to 128
+};
+
+}  // namespace stamp::cuda

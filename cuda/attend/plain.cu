@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launches of attention without tensor cores, and of the combination of parts.
+#include <stamp/cuda/attend/combine.cuh>
+#include <stamp/cuda/attend/kernels.hpp>
+#include <stamp/cuda/attend/naive.cuh>
+#include <stamp/cuda/attend/tiled.cuh>
+#include <stamp/cuda/runtime.cuh>
+
+namespace stamp::cuda::kernel {
+
+static_assert(tiled_tile.rows == tiled_rows && tiled_tile.keys == tiled_keys);
+
+namespace {
+
+template <Element T>
+__global__ void naive(AttendCall<T> call) {
+  DeviceBlock<NaiveRegisters> block;
+  attend_naive_body(block, call);
+}
+
+template <Element T>
+__global__ void __launch_bounds__(tiled_threads) tiled(AttendCall<T> call, AttendParts parts) {
+  extern __shared__ float4 memory[];
+  DeviceBlock<TiledRegisters> block;
+  attend_tiled_body(block, reinterpret_cast<float*>(memory), call, parts);
+}
+
+template <Element T>
+__global__ void combine(AttendCall<T> call, AttendParts parts) {
+  DeviceBlock<CombineRegisters> block;
+  attend_combine_body(block, call, parts);
+}
+
+}  // namespace
+
+template <DeviceElement T>
+void attend_naive(Stream stream, const AttendCall<T>& call) {
+  if (call.y.dim > naive_dim) {
+    fail(Fault::usage, "attend: expected HeadDim up to " + std::to_string(naive_dim) +
+                           " on a CUDA device, found HeadDim " + std::to_string(call.y.dim));
+  }
+  naive<<<blocks(call.y.rows * call.y.heads), warp_size, 0, stream>>>(call);
+  check_launch();
+}
+
+template <DeviceElement T>
+void attend_tiled(Stream stream, const AttendCall<T>& call, const AttendParts& parts) {
+  const std::size_t bytes = TiledShared::floats(call.y.dim) * sizeof(float);
+  static const std::size_t allowed =
+      allow_shared(tiled<T>, TiledShared::floats(tiled_dim) * sizeof(float));
+  if (bytes > allowed) fail(Fault::usage, "attend: a head is too large for shared memory");
+  const dim3 grid(blocks(divide_up(call.packed_rows(), tiled_rows)), blocks(call.key.heads),
+                  blocks(parts.parts));
+  tiled<<<grid, tiled_threads, bytes, stream>>>(call, parts);
+  check_launch();
+}
+
+template <DeviceElement T>
+void attend_combine(Stream stream, const AttendCall<T>& call, const AttendParts& parts) {
+  const dim3 grid(blocks(call.packed_rows()), blocks(call.key.heads));
+  combine<<<grid, combine_threads, 0, stream>>>(call, parts);
+  check_launch();
+}
+
+template void attend_naive(Stream, const AttendCall<float>&);
+template void attend_naive(Stream, const AttendCall<bfloat16>&);
+template void attend_tiled(Stream, const AttendCall<float>&, const AttendParts&);
+template void attend_tiled(Stream, const AttendCall<bfloat16>&, const AttendParts&);
+template void attend_combine(Stream, const AttendCall<float>&, const AttendParts&);
+template void attend_combine(Stream, const AttendCall<bfloat16>&, const AttendParts&);
+
+}  // namespace stamp::cuda::kernel

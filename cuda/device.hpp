@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// One GPU with one stream and one pool of memory. No header of CUDA is needed to include this.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <source_location>
+#include <stamp/tensor/check.hpp>
+#include <string>
+
+struct CUstream_st;  // what the runtime's cudaStream_t points to
+
+namespace stamp::cuda {
+
+using Stream = CUstream_st*;
+
+/// What the kernels' launch plans ask about a device.
+struct DeviceFacts {
+  std::string name;
+  int major = 0;
+  int minor = 0;
+  int multiprocessors = 0;
+  std::size_t memory = 0;        ///< bytes in all
+  std::size_t block_shared = 0;  ///< most shared memory that one block can ask for
+};
+
+/// Every member throws Error{resource} when the device refuses. After a kernel fault each of them
+/// throws at once and the device is not touched again. One thread at a time.
+class Device {
+ public:
+  /// Error{resource}: no device, driver too old, or no machine code for the device's architecture.
+  explicit Device(int ordinal = 0);
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  Device(Device&&) = delete;
+  Device& operator=(Device&&) = delete;
+  ~Device();
+
+  [[nodiscard]] const DeviceFacts& facts() const;
+  [[nodiscard]] Stream stream() const;
+
+  /// Device memory from the pool. Error{resource} says how much was needed and how much is free.
+  [[nodiscard]] std::byte* allocate(std::size_t bytes);
+  void release(void* memory) noexcept;
+  /// How often the driver was asked for memory.
+  [[nodiscard]] std::size_t requests() const;
+
+  /// fill(chunk, begin, count) writes bytes [begin, begin + count) of what is copied to `to`,
+  /// chunk by chunk into pinned memory while earlier chunks travel. Returns when the last one is
+  /// on its way; later work of the stream comes after it.
+  using Fill = std::function<void(std::byte*, Index, Index)>;
+  void upload(void* to, Index bytes, const Fill& fill);
+
+  /// take(chunk, begin, count) reads bytes [begin, begin + count) of `from`; waits.
+  using Take = std::function<void(const std::byte*, Index, Index)>;
+  void download(const void* from, Index bytes, const Take& take);
+
+  /// Sets bytes; queued.
+  void set(void* memory, int byte, std::size_t bytes);
+  /// Waits for the stream.
+  void wait(const std::source_location& where = std::source_location::current());
+
+  /// The product library's state, made on first use (matmul.cpp).
+  [[nodiscard]] std::shared_ptr<void>& products();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Why this machine cannot run the backend, as Device's constructor would say; empty if it can.
+[[nodiscard]] std::string missing_device();
+
+/// Checks that the kernel launched last was accepted. Error{resource}.
+void check_launch(const std::source_location& where = std::source_location::current());
+
+/// Throws once a kernel has failed.
+void check_alive();
+
+}  // namespace stamp::cuda

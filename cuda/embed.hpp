@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of the embedding table, one a token. The table stays in its file; each different row that a
+// call names travels once, and the device repeats it.
+#pragma once
+
+#include <stamp/cuda/distinct.hpp>
+#include <stamp/cuda/kernels.hpp>
+#include <stamp/cuda/memory.hpp>
+
+namespace stamp::cuda {
+
+/// requirement::HasEmbed; Error{usage} names an id that has no row.
+template <DeviceElement T, Axis R, Axis V, Axis A>
+void embed(Engine<T>& engine, View<T, R, A> y, const Table<V, A>& table,
+           std::span<const std::int32_t> ids) {
+  check_extent("embed", R{static_cast<Index>(ids.size())}, y.template axis_at<0>());
+  check_extent("embed", table.width, y.template axis_at<1>());
+  for (std::size_t token = 0; token < ids.size(); ++token) {
+    if (ids[token] < 0 || ids[token] >= table.rows.size) {
+      fail(Fault::usage, "embed: token " + std::to_string(token) + ": expected an id below " +
+                             std::to_string(table.rows.size) + ", found " +
+                             std::to_string(ids[token]));
+    }
+  }
+  if (ids.empty()) return;
+  const auto frame = engine.frame();
+  const Distinct distinct(ids);
+  const Index width = table.width.size;
+  const auto count = static_cast<Index>(distinct.values.size());
+  std::vector<float> numbers(static_cast<std::size_t>(count * width));
+  for (Index at = 0; at < count; ++at) {
+    widen_stored(table.stored, distinct.values[static_cast<std::size_t>(at)] * width, width,
+                 numbers.data() + at * width);
+  }
+  const auto rows = engine.template allocate<T>(R{count}, table.width);
+  const auto which = engine.template allocate<std::int32_t>(y.template axis_at<0>());
+  engine.upload(rows, std::span<const float>(numbers));
+  engine.upload(which, std::span<const std::int32_t>(distinct.which));
+  kernel::gather<T>(engine.device().stream(), erase(y), rows.data(), which.data());
+}
+
+}  // namespace stamp::cuda

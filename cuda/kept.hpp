@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Device memory that lives until its owner drops it: weights, vectors, key/value caches.
+#pragma once
+
+#include <memory>
+#include <stamp/cuda/device.hpp>
+#include <stamp/tensor/view.hpp>
+#include <utility>
+
+namespace stamp::cuda {
+
+/// Bytes from a device's pool; keeps the device alive. Movable, not copyable.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(std::shared_ptr<Device> device, Index bytes)
+      : device_(std::move(device)), bytes_(device_->allocate(static_cast<std::size_t>(bytes))) {}
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  Buffer(Buffer&& other) noexcept
+      : device_(std::move(other.device_)), bytes_(std::exchange(other.bytes_, nullptr)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(device_, other.device_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~Buffer() {
+    if (bytes_ != nullptr) device_->release(bytes_);
+  }
+
+  template <class T>
+  [[nodiscard]] T* as() const {
+    return reinterpret_cast<T*>(bytes_);
+  }
+
+ private:
+  std::shared_ptr<Device> device_;
+  std::byte* bytes_ = nullptr;
+};
+
+/// Dense, row-major tensor of shape (Axes...) in device memory, not initialised.
+template <class T, Axis... Axes>
+class Kept {
+ public:
+  Kept() = default;
+  explicit Kept(const std::shared_ptr<Device>& device, Axes... axes)
+      : buffer_(device, bytes_of(axes...)), axes_(axes...) {}
+
+  [[nodiscard]] View<T, Axes...> view() {
+    return std::apply([&](auto... axes) { return View<T, Axes...>(buffer_.as<T>(), axes...); },
+                      axes_);
+  }
+  [[nodiscard]] View<const T, Axes...> view() const {
+    return std::apply(
+        [&](auto... axes) { return View<const T, Axes...>(buffer_.as<const T>(), axes...); },
+        axes_);
+  }
+
+ private:
+  static Index bytes_of(Axes... axes) {
+    auto bytes = static_cast<Index>(sizeof(T));
+    ((bytes = checked_multiply(bytes, axes.size, "cuda::Kept")), ...);
+    return bytes;
+  }
+
+  Buffer buffer_;
+  std::tuple<Axes...> axes_{Axes{0}...};
+};
+
+/// A weight that multiplies: [Out, In] dense, in the engine's element type.
+template <class T, Axis Out, Axis In>
+struct Matrix {
+  Buffer weight;
+  Out out{0};
+  In in{0};
+};
+
+}  // namespace stamp::cuda

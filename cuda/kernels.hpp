@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launches behind the doors: axes are checked and erased, memory is the device's, work is
+// queued on the stream. Defined in the .cu files for every DeviceElement; no nvcc needed here.
+#pragma once
+
+#include <cstdint>
+#include <stamp/cuda/device.hpp>
+#include <stamp/cuda/element.hpp>
+#include <stamp/tensor/erased.hpp>
+
+namespace stamp::cuda {
+
+/// A grid of so many blocks. Error{usage} past what a launch can take.
+[[nodiscard]] inline unsigned blocks(Index count) {
+  if (count < 0 || count > 0x7fffffff) {
+    fail(Fault::usage, "cuda: expected at most 2147483647 blocks, found " + std::to_string(count));
+  }
+  return static_cast<unsigned>(count);
+}
+
+/// Every row of every operand starts where 16 bytes can be read at once.
+template <class T>
+[[nodiscard]] bool aligned_rows(const T* data, Index stride) {
+  return reinterpret_cast<std::uintptr_t>(data) % 16 == 0 &&
+         stride * static_cast<Index>(sizeof(T)) % 16 == 0;
+}
+
+namespace kernel {
+
+template <DeviceElement T>
+void rms_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, float eps);
+template <DeviceElement T>
+void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, const T* bias,
+                float eps);
+
+template <DeviceElement T>
+void quick_gelu(Stream stream, Erased<T> x);
+template <DeviceElement T>
+void gelu(Stream stream, Erased<T> x);
+template <DeviceElement T>
+void swiglu(Stream stream, Erased<T> gate, Erased<const T> up);
+
+template <DeviceElement T>
+void add(Stream stream, Erased<T> y, Erased<const T> x);
+template <DeviceElement T>
+void copy(Stream stream, Erased<T> y, Erased<const T> x);
+
+template <DeviceElement T>
+void rotate(Stream stream, ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine);
+
+/// y[i] = table[which[i]]; `table` is dense, as wide as y.
+template <DeviceElement T>
+void gather(Stream stream, Erased<T> y, const T* table, const std::int32_t* which);
+
+}  // namespace kernel
+
+}  // namespace stamp::cuda

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products, and the two MLPs with what is fused to them: bias and residual join before the one
+// rounding of a product; with few rows gate, up and silu are one kernel.
+#pragma once
+
+#include <stamp/cuda/activation.hpp>
+#include <stamp/cuda/memory.hpp>
+#include <stamp/cuda/product.hpp>
+
+namespace stamp::cuda {
+
+namespace detail {
+
+/// The door of every product: all axes checked by name.
+template <DeviceElement T, Axis R, Axis O, Axis I>
+void product(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<T, O, I>& w,
+             const T* bias, Into into) {
+  check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
+  check_extent("matmul", w.out, y.template axis_at<1>());
+  check_extent("matmul", w.in, x.template axis_at<1>());
+  multiply<T>(engine.device(), {erase(y), erase(x), w.weight.template as<const T>(), bias, into});
+}
+
+template <DeviceElement T, Axis O>
+[[nodiscard]] const T* checked_bias(const Kept<T, O>& bias, O out) {
+  check_extent("matmul bias", out, bias.view().template axis_at<0>());
+  return bias.view().data();
+}
+
+}  // namespace detail
+
+/// requirement::HasMatmul, without bias.
+template <DeviceElement T, Axis R, Axis O, Axis I>
+void matmul(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<T, O, I>& w) {
+  detail::product<T, R, O, I>(engine, y, x, w, nullptr, Into::store);
+}
+
+/// requirement::HasMatmul, with bias.
+template <DeviceElement T, Axis R, Axis O, Axis I>
+void matmul(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<T, O, I>& w,
+            const std::type_identity_t<Kept<T, O>>& bias) {
+  detail::product<T, R, O, I>(engine, y, x, w, detail::checked_bias<T, O>(bias, w.out),
+                              Into::store);
+}
+
+// The fused steps take x as it comes, like the templates of ops/fused.hpp that they replace: a
+// conversion to a view of constant numbers would make those fit better.
+
+/// y += x·Wᵀ (ops/fused.hpp).
+template <DeviceElement T, Axis R, Axis O, Axis I, class X>
+void matmul_add(Engine<T>& engine, View<T, R, O> y, const X& x, const Matrix<T, O, I>& w) {
+  detail::product<T, R, O, I>(engine, y, x, w, nullptr, Into::add);
+}
+
+/// y += x·Wᵀ + bias (ops/fused.hpp).
+template <DeviceElement T, Axis R, Axis O, Axis I, class X>
+void matmul_add(Engine<T>& engine, View<T, R, O> y, const X& x, const Matrix<T, O, I>& w,
+                const std::type_identity_t<Kept<T, O>>& bias) {
+  detail::product<T, R, O, I>(engine, y, x, w, detail::checked_bias<T, O>(bias, w.out), Into::add);
+}
+
+/// y += fc2(quick_gelu(fc1(x))) (ops/fused.hpp).
+template <DeviceElement T, Axis R, Axis H, Axis F, class X>
+void quick_gelu_mlp(Engine<T>& engine, View<T, R, H> y, const X& x, const Matrix<T, F, H>& fc1,
+                    const std::type_identity_t<Kept<T, F>>& bias1, const Matrix<T, H, F>& fc2,
+                    const std::type_identity_t<Kept<T, H>>& bias2) {
+  const auto frame = engine.frame();
+  const auto inner = engine.template allocate<T>(y.template axis_at<0>(), fc1.out);
+  matmul(engine, inner, x, fc1, bias1);
+  quick_gelu(engine, inner);
+  matmul_add(engine, y, inner, fc2, bias2);
+}
+
+/// y += down(silu(gate(x))·up(x)) (ops/fused.hpp).
+template <DeviceElement T, Axis R, Axis H, Axis F, class X>
+void swiglu_mlp(Engine<T>& engine, View<T, R, H> y, const X& x, const Matrix<T, F, H>& gate,
+                const Matrix<T, F, H>& up, const Matrix<T, H, F>& down) {
+  const auto frame = engine.frame();
+  const auto inner = engine.template allocate<T>(y.template axis_at<0>(), gate.out);
+  check_same_shape("swiglu_mlp", y, x);
+  check_extent("swiglu_mlp", gate.in, x.template axis_at<1>());
+  check_extent("swiglu_mlp", up.in, gate.in);
+  check_extent("swiglu_mlp", up.out, gate.out);
+  if (y.extents()[0] <= skinny_rows) {
+    const In<T, R, H> input = x;
+    kernel::skinny_swiglu<T>(engine.device().stream(), erase(inner), erase(input),
+                             gate.weight.template as<const T>(), up.weight.template as<const T>());
+  } else {
+    const auto other = engine.template allocate<T>(y.template axis_at<0>(), up.out);
+    matmul(engine, inner, x, gate);
+    matmul(engine, other, x, up);
+    swiglu(engine, inner, other);
+  }
+  matmul_add(engine, y, inner, down);
+}
+
+}  // namespace stamp::cuda

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CUDA engine's state: its device, its scratch memory, and the way in and out.
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <span>
+#include <stamp/cuda/arena.hpp>
+#include <stamp/cuda/element.hpp>
+#include <stamp/cuda/kept.hpp>
+#include <stamp/ops/fused.hpp>
+#include <stamp/tensor/widen_stored.hpp>
+#include <vector>
+
+namespace stamp::cuda {
+
+/// An embedding table stays where it is stored: few of its rows are ever read.
+template <Axis Rows, Axis Width>
+struct Table {
+  StoredTensor stored;
+  Rows rows{0};
+  Width width{0};
+};
+
+/// Runs every operation on one GPU, sm_80 or later. `T` is the type of activations and weights:
+/// float (true float32, no TF32) or bfloat16 (sums in float). Work is queued; `download` waits for
+/// it. The same process computes the same bits from the same input. One engine serves one thread.
+template <DeviceElement T>
+class Engine {
+ public:
+  using Element = T;
+  using Number = float;
+  template <Axis Out, Axis In>
+  using Matrix = cuda::Matrix<T, Out, In>;
+  template <Axis Rows, Axis Width>
+  using Table = cuda::Table<Rows, Width>;
+  template <Axis A>
+  using Vector = cuda::Kept<T, A>;
+  template <Axis... Axes>
+  using Kept = cuda::Kept<T, Axes...>;
+
+  /// Where the arena takes its blocks from.
+  struct ScratchSource {
+    Device* device;
+    std::byte* allocate(std::size_t bytes) const { return device->allocate(bytes); }
+    void release(std::byte* bytes) const noexcept { device->release(bytes); }
+    void poison(std::byte* bytes, std::size_t count) const noexcept {
+      try {
+        device->set(bytes, 0xff, count);  // NaN in every element type
+      } catch (const Error&) {            // a lost device says so at the next operation
+      }
+    }
+  };
+  using Scratch = Arena<ScratchSource>;
+
+  /// The first GPU. Error{resource} where there is none that can be used. The number of threads is
+  /// what every engine takes; this one needs a single one.
+  explicit Engine(Index = 1) : device_(std::make_shared<Device>()), arena_({device_.get()}) {}
+
+  [[nodiscard]] typename Scratch::Frame frame() { return typename Scratch::Frame(arena_); }
+
+  template <class U, Axis... Axes>
+  [[nodiscard]] View<U, Axes...> allocate(Axes... axes) {
+    Index count = 1;
+    ((count = checked_multiply(count, axes.size, "activation")), ...);
+    return View<U, Axes...>(arena_.template allocate<U>(count), axes...);
+  }
+
+  template <Axis... Axes>
+  [[nodiscard]] Kept<Axes...> keep(Axes... axes) {
+    return Kept<Axes...>(device_, axes...);
+  }
+
+  template <Axis Out, Axis In>
+  [[nodiscard]] Matrix<Out, In> matrix(const StoredTensor& stored, Out out, In in) {
+    const Index count = checked_multiply(out.size, in.size, "weight");
+    Matrix<Out, In> kept{
+        Buffer(device_, checked_multiply(count, static_cast<Index>(sizeof(T)), "weight")), out, in};
+    send_stored(kept.weight.template as<T>(), stored, count);
+    return kept;
+  }
+
+  template <Axis Rows, Axis Width>
+  [[nodiscard]] Table<Rows, Width> table(const StoredTensor& stored, Rows rows, Width width) {
+    return {stored, rows, width};
+  }
+
+  template <Axis A>
+  [[nodiscard]] Vector<A> vector(const StoredTensor& stored, A axis) {
+    Vector<A> kept(device_, axis);
+    send_stored(kept.view().data(), stored, axis.size);
+    return kept;
+  }
+
+  /// Host numbers into a dense view, rounded to its type. The numbers are read before it returns.
+  template <class To, class From, Axis... Axes>
+  void upload(View<To, Axes...> view, std::span<const From> numbers) {
+    check_count("upload", view.size(), numbers.size());
+    check_dense("upload", view);
+    device_->upload(view.data(), view.size() * size_of<To>,
+                    [&](std::byte* chunk, Index begin, Index count) {
+                      auto* const to = reinterpret_cast<To*>(chunk);
+                      const From* const from = numbers.data() + begin / size_of<To>;
+                      for (Index at = 0; at < count / size_of<To>; ++at) {
+                        to[at] = static_cast<To>(from[at]);
+                      }
+                    });
+  }
+
+  /// A dense view into host numbers; waits for the work before it.
+  template <class From, Axis... Axes>
+  void download(std::span<float> numbers, View<From, Axes...> view) {
+    check_count("download", view.size(), numbers.size());
+    check_dense("download", view);
+    device_->download(view.data(), view.size() * size_of<From>,
+                      [&](const std::byte* chunk, Index begin, Index count) {
+                        const auto* const from = reinterpret_cast<const From*>(chunk);
+                        float* const to = numbers.data() + begin / size_of<From>;
+                        for (Index at = 0; at < count / size_of<From>; ++at) {
+                          to[at] = static_cast<float>(from[at]);
+                        }
+                      });
+  }
+
+  [[nodiscard]] Device& device() { return *device_; }
+  [[nodiscard]] const Scratch& arena() const { return arena_; }
+
+ private:
+  template <class U>
+  static constexpr Index size_of = static_cast<Index>(sizeof(U));
+
+  /// Stored numbers of any float type, rounded to T on their way through pinned memory.
+  void send_stored(T* to, const StoredTensor& stored, Index count) {
+    constexpr auto same = std::same_as<T, float> ? ElementType::float32 : ElementType::bfloat16;
+    std::vector<float> wide;
+    if (stored.type != same) widen_stored<float>(stored, 0, 0, nullptr);  // is it a float type?
+    device_->upload(to, count * size_of<T>, [&](std::byte* chunk, Index begin, Index bytes) {
+      if (stored.type == same) {
+        std::memcpy(chunk, stored.data + begin, static_cast<std::size_t>(bytes));
+        return;
+      }
+      wide.resize(static_cast<std::size_t>(bytes / size_of<T>));
+      widen_stored(stored, begin / size_of<T>, bytes / size_of<T>, wide.data());
+      auto* const narrowed = reinterpret_cast<T*>(chunk);
+      for (std::size_t at = 0; at < wide.size(); ++at) narrowed[at] = narrow<T>(wide[at]);
+    });
+  }
+
+  static void check_count(const char* where, Index expected, std::size_t found) {
+    if (static_cast<std::size_t>(expected) != found) {
+      fail(Fault::usage, std::string(where) + ": expected " + std::to_string(expected) +
+                             " numbers, found " + std::to_string(found));
+    }
+  }
+  template <class U, Axis... Axes>
+  static void check_dense(const char* where, const View<U, Axes...>& view) {
+    if (!view.dense()) {
+      fail(Fault::usage, std::string(where) + ": expected a dense view, found " + describe(view) +
+                             " with rows " + std::to_string(view.stride()) + " apart");
+    }
+  }
+
+  std::shared_ptr<Device> device_;
+  Scratch arena_;
+};
+
+}  // namespace stamp::cuda

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launches of RMSNorm and LayerNorm.
+#include <stamp/cuda/kernels.hpp>
+#include <stamp/cuda/norm.cuh>
+
+namespace stamp::cuda::kernel {
+
+namespace {
+
+template <Element T>
+__global__ void rms_norm_rows(Erased<T> y, Erased<const T> x, const T* weight, float eps) {
+  __shared__ float shared[norm_shared];
+  DeviceBlock<NormRegisters> block;
+  rms_norm_body(block, shared, y, x, weight, eps);
+}
+
+template <Element T>
+__global__ void layer_norm_rows(Erased<T> y, Erased<const T> x, const T* weight, const T* bias,
+                                float eps) {
+  __shared__ float shared[norm_shared];
+  DeviceBlock<NormRegisters> block;
+  layer_norm_body(block, shared, y, x, weight, bias, eps);
+}
+
+}  // namespace
+
+template <DeviceElement T>
+void rms_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, float eps) {
+  if (y.rows == 0) return;
+  rms_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, weight, eps);
+  check_launch();
+}
+
+template <DeviceElement T>
+void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, const T* bias,
+                float eps) {
+  if (y.rows == 0) return;
+  layer_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, weight, bias, eps);
+  check_launch();
+}
+
+template void rms_norm(Stream, Erased<float>, Erased<const float>, const float*, float);
+template void rms_norm(Stream, Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, float);
+template void layer_norm(Stream, Erased<float>, Erased<const float>, const float*, const float*,
+                         float);
+template void layer_norm(Stream, Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
+                         const bfloat16*, float);
+
+}  // namespace stamp::cuda::kernel

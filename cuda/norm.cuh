@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// RMSNorm and LayerNorm: one block a row; the row is read again from the cache it has just passed.
+#pragma once
+
+#include <cmath>
+#include <stamp/cuda/block.cuh>
+#include <stamp/tensor/element.hpp>
+#include <stamp/tensor/erased.hpp>
+
+namespace stamp::cuda {
+
+inline constexpr int norm_threads = 256;
+inline constexpr int norm_shared = norm_threads / warp_size;  ///< floats
+
+struct NormRegisters {
+  float sum;
+  float mean;
+};
+
+/// for row: scale = 1/sqrt(mean(x²) + eps);
+///   for at: y[at] = narrow(weight[at] · widen(narrow(x[at]·scale)))
+template <Element T, class Block>
+__host__ __device__ void rms_norm_body(Block& block, float* shared, Erased<T> y, Erased<const T> x,
+                                       const T* weight, float eps) {
+  const T* const from = x.data + block.x() * x.stride;
+  T* const to = y.data + block.x() * y.stride;
+  block.each([&](int thread, NormRegisters& r) {
+    r.sum = 0;
+    for (Index at = thread; at < x.columns; at += block.threads()) {
+      const float value = widen(from[at]);
+      r.sum += value * value;
+    }
+  });
+  block.sum(shared, [](NormRegisters& r) -> float& { return r.sum; });
+  block.each([&](int thread, NormRegisters& r) {
+    const float scale = 1 / std::sqrt(r.sum / static_cast<float>(x.columns) + eps);
+    for (Index at = thread; at < x.columns; at += block.threads()) {
+      const float normal = widen(narrow<T>(widen(from[at]) * scale));
+      to[at] = narrow<T>(widen(weight[at]) * normal);
+    }
+  });
+}
+
+/// for row: mean, then variance = mean((x - mean)²), scale = 1/sqrt(variance + eps);
+///   for at: y[at] = narrow((x[at] - mean)·scale·weight[at] + bias[at])
+template <Element T, class Block>
+__host__ __device__ void layer_norm_body(Block& block, float* shared, Erased<T> y,
+                                         Erased<const T> x, const T* weight, const T* bias,
+                                         float eps) {
+  const T* const from = x.data + block.x() * x.stride;
+  T* const to = y.data + block.x() * y.stride;
+  const auto width = static_cast<float>(x.columns);
+  block.each([&](int thread, NormRegisters& r) {
+    r.sum = 0;
+    for (Index at = thread; at < x.columns; at += block.threads()) r.sum += widen(from[at]);
+  });
+  block.sum(shared, [](NormRegisters& r) -> float& { return r.sum; });
+  block.each([&](int thread, NormRegisters& r) {
+    const float mean = r.sum / width;
+    float squares = 0;
+    for (Index at = thread; at < x.columns; at += block.threads()) {
+      const float distance = widen(from[at]) - mean;
+      squares += distance * distance;
+    }
+    r.mean = mean;
+    r.sum = squares;
+  });
+  block.sum(shared, [](NormRegisters& r) -> float& { return r.sum; });
+  block.each([&](int thread, NormRegisters& r) {
+    const float scale = 1 / std::sqrt(r.sum / width + eps);
+    for (Index at = thread; at < x.columns; at += block.threads()) {
+      to[at] = narrow<T>((widen(from[at]) - r.mean) * scale * widen(weight[at]) + widen(bias[at]));
+    }
+  });
+}
+
+}  // namespace stamp::cuda

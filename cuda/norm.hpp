@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// RMSNorm of the language model and LayerNorm of the vision tower, on the device.
+#pragma once
+
+#include <stamp/cuda/kernels.hpp>
+#include <stamp/cuda/memory.hpp>
+
+namespace stamp::cuda {
+
+/// requirement::HasRmsNorm
+template <DeviceElement T, Axis R, Axis A>
+void rms_norm(Engine<T>& engine, View<T, R, A> y, In<T, R, A> x,
+              const std::type_identity_t<Kept<T, A>>& weight, double eps) {
+  check_same_shape("rms_norm", y, x);
+  check_extent("rms_norm weight", y.template axis_at<1>(), weight.view().template axis_at<0>());
+  kernel::rms_norm<T>(engine.device().stream(), erase(y), erase(x), weight.view().data(),
+                      static_cast<float>(eps));
+}
+
+/// requirement::HasLayerNorm
+template <DeviceElement T, Axis R, Axis A>
+void layer_norm(Engine<T>& engine, View<T, R, A> y, In<T, R, A> x,
+                const std::type_identity_t<Kept<T, A>>& weight,
+                const std::type_identity_t<Kept<T, A>>& bias, double eps) {
+  check_same_shape("layer_norm", y, x);
+  check_extent("layer_norm weight", y.template axis_at<1>(), weight.view().template axis_at<0>());
+  check_extent("layer_norm bias", y.template axis_at<1>(), bias.view().template axis_at<0>());
+  kernel::layer_norm<T>(engine.device().stream(), erase(y), erase(x), weight.view().data(),
+                        bias.view().data(), static_cast<float>(eps));
+}
+
+}  // namespace stamp::cuda

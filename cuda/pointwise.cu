@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launches of everything that goes number by number.
+#include <stamp/cuda/activation.cuh>
+#include <stamp/cuda/kernels.hpp>
+#include <stamp/cuda/pointwise.cuh>
+
+namespace stamp::cuda::kernel {
+
+namespace {
+
+template <Element T, class Function>
+__global__ void pointwise(Erased<T> y, Erased<const T> x, bool aligned, Function function) {
+  DeviceBlock<NoRegisters> block;
+  pointwise_body(block, y, x, aligned, function);
+}
+
+template <Element T, class Function>
+void launch(Stream stream, Erased<T> y, Erased<const T> x, Function function) {
+  if (y.rows == 0 || y.columns == 0) return;
+  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(x.data, x.stride);
+  const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
+  pointwise<<<blocks(y.rows * chunks), pointwise_threads, 0, stream>>>(y, x, aligned, function);
+  check_launch();
+}
+
+template <Element T>
+[[nodiscard]] Erased<const T> as_input(Erased<T> x) {
+  return {x.data, x.rows, x.columns, x.stride};
+}
+
+}  // namespace
+
+template <DeviceElement T>
+void quick_gelu(Stream stream, Erased<T> x) {
+  launch(stream, x, as_input(x), QuickGelu{});
+}
+template <DeviceElement T>
+void gelu(Stream stream, Erased<T> x) {
+  launch(stream, x, as_input(x), Gelu{});
+}
+template <DeviceElement T>
+void swiglu(Stream stream, Erased<T> gate, Erased<const T> up) {
+  launch(stream, gate, up, Swiglu{});
+}
+template <DeviceElement T>
+void add(Stream stream, Erased<T> y, Erased<const T> x) {
+  launch(stream, y, x, Add{});
+}
+template <DeviceElement T>
+void copy(Stream stream, Erased<T> y, Erased<const T> x) {
+  launch(stream, y, x, Copy{});
+}
+
+template void quick_gelu(Stream, Erased<float>);
+template void quick_gelu(Stream, Erased<bfloat16>);
+template void gelu(Stream, Erased<float>);
+template void gelu(Stream, Erased<bfloat16>);
+template void swiglu(Stream, Erased<float>, Erased<const float>);
+template void swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>);
+template void add(Stream, Erased<float>, Erased<const float>);
+template void add(Stream, Erased<bfloat16>, Erased<const bfloat16>);
+template void copy(Stream, Erased<float>, Erased<const float>);
+template void copy(Stream, Erased<bfloat16>, Erased<const bfloat16>);
+
+}  // namespace stamp::cuda::kernel

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launches of our own products.
+#include <stamp/cuda/product.cuh>
+
+namespace stamp::cuda::kernel {
+
+namespace {
+
+template <Element T>
+__global__ void __launch_bounds__(product_threads) skinny(Product<T> product, bool aligned) {
+  DeviceBlock<SkinnyRegisters> block;
+  skinny_product_body(block, product, aligned);
+}
+
+template <Element T>
+__global__ void __launch_bounds__(product_threads)
+    swiglu_pair(Erased<T> y, Erased<const T> x, const T* gate, const T* up, bool aligned) {
+  DeviceBlock<SwigluRegisters> block;
+  skinny_swiglu_body(block, y, x, gate, up, aligned);
+}
+
+template <Element T>
+__global__ void __launch_bounds__(product_threads) plain(Product<T> product) {
+  DeviceBlock<NoRegisters> block;
+  plain_product_body(block, product);
+}
+
+[[nodiscard]] unsigned skinny_grid(Index rows, Index out) {
+  return blocks((out + product_warps - 1) / product_warps *
+                ((rows + skinny_rows - 1) / skinny_rows));
+}
+
+}  // namespace
+
+template <DeviceElement T>
+void skinny_product(Stream stream, const Product<T>& p) {
+  if (p.y.rows == 0 || p.y.columns == 0) return;
+  const bool aligned = aligned_rows(p.x.data, p.x.stride) && aligned_rows(p.w, p.x.columns);
+  skinny<<<skinny_grid(p.y.rows, p.y.columns), product_threads, 0, stream>>>(p, aligned);
+  check_launch();
+}
+
+template <DeviceElement T>
+void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const T* gate, const T* up) {
+  if (y.rows == 0 || y.columns == 0) return;
+  const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
+                       aligned_rows(up, x.columns);
+  swiglu_pair<<<skinny_grid(y.rows, y.columns), product_threads, 0, stream>>>(y, x, gate, up,
+                                                                              aligned);
+  check_launch();
+}
+
+template <DeviceElement T>
+void plain_product(Stream stream, const Product<T>& p) {
+  if (p.y.rows == 0 || p.y.columns == 0) return;
+  const Index chunks = (p.y.columns + product_threads - 1) / product_threads;
+  plain<<<blocks(p.y.rows * chunks), product_threads, 0, stream>>>(p);
+  check_launch();
+}
+
+template void skinny_product(Stream, const Product<float>&);
+template void skinny_product(Stream, const Product<bfloat16>&);
+template void skinny_swiglu(Stream, Erased<float>, Erased<const float>, const float*, const float*);
+template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
+                            const bfloat16*);
+template void plain_product(Stream, const Product<float>&);
+template void plain_product(Stream, const Product<bfloat16>&);
+
+}  // namespace stamp::cuda::kernel

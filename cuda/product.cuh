@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products without tensor cores: the one that streams weights for a few rows, and the plain one.
+#pragma once
+
+#include <stamp/cuda/activation.cuh>
+#include <stamp/cuda/block.cuh>
+#include <stamp/cuda/eight.cuh>
+#include <stamp/cuda/pointwise.cuh>
+#include <stamp/cuda/product.hpp>
+
+namespace stamp::cuda {
+
+inline constexpr int product_threads = 256;
+inline constexpr int product_warps = product_threads / warp_size;
+inline constexpr int product_rows = static_cast<int>(skinny_rows);
+
+struct SkinnyRegisters {
+  float sum[product_rows];
+};
+struct SwigluRegisters {
+  float sum[2 * product_rows];
+};
+
+/// sum[row] += w[k…k+7] · x[row][k…k+7] for the k of this lane: k = 8·lane, + 256, …
+template <Element T>
+__host__ __device__ void dot_rows(const T* w, Erased<const T> x, Index first, int rows, int lane,
+                                  bool aligned, float* sum) {
+#pragma unroll 2
+  for (Index k = lane * eight; k < x.columns; k += warp_size * eight) {
+    const Index left = x.columns - k;
+    const Eight<T> weights = load_eight<T>(w + k, left, aligned);
+#pragma unroll
+    for (int row = 0; row < product_rows; ++row) {
+      if (row >= rows) continue;
+      const Eight<T> numbers = load_eight<T>(x.data + (first + row) * x.stride + k, left, aligned);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) sum[row] += widen(weights.at[i]) * widen(numbers.at[i]);
+    }
+  }
+}
+
+/// Block (group of product_warps outputs) + groups · (group of skinny_rows rows).
+///   for row, o: y[row][o] = (y[row][o] +) Σ_k x[row][k]·w[o][k] + bias[o]
+template <Element T, class Block>
+__host__ __device__ void skinny_product_body(Block& block, const Product<T>& p, bool aligned) {
+  const Index groups = (p.y.columns + product_warps - 1) / product_warps;
+  const Index first = block.x() / groups * skinny_rows;
+  const int rows =
+      static_cast<int>(p.y.rows - first < skinny_rows ? p.y.rows - first : skinny_rows);
+  const Index outputs = block.x() % groups * product_warps;
+  block.each([&](int thread, SkinnyRegisters& r) {
+#pragma unroll
+    for (int row = 0; row < product_rows; ++row) r.sum[row] = 0;
+    const Index o = outputs + thread / warp_size;
+    if (o >= p.y.columns) return;
+    dot_rows(p.w + o * p.x.columns, p.x, first, rows, thread % warp_size, aligned, r.sum);
+  });
+  block.template warp_sum<product_rows>(
+      [](SkinnyRegisters& r, int at) -> float& { return r.sum[at]; });
+  block.each([&](int thread, SkinnyRegisters& r) {
+    const Index o = outputs + thread / warp_size;
+    if (o >= p.y.columns) return;
+#pragma unroll
+    for (int row = 0; row < product_rows; ++row) {
+      if (row >= rows || thread % warp_size != row) continue;
+      T* const to = p.y.data + (first + row) * p.y.stride + o;
+      float value = r.sum[row];
+      if (p.bias != nullptr) value += widen(p.bias[o]);
+      if (p.into == Into::add) value += widen(*to);
+      *to = narrow<T>(value);
+    }
+  });
+}
+
+/// Block as above.
+///   for row, o: y[row][o] = swiglu(narrow(Σ_k x[row][k]·gate[o][k]), narrow(Σ_k
+///   x[row][k]·up[o][k]))
+template <Element T, class Block>
+__host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<const T> x,
+                                            const T* gate, const T* up, bool aligned) {
+  const Index groups = (y.columns + product_warps - 1) / product_warps;
+  const Index first = block.x() / groups * skinny_rows;
+  const int rows = static_cast<int>(y.rows - first < skinny_rows ? y.rows - first : skinny_rows);
+  const Index outputs = block.x() % groups * product_warps;
+  block.each([&](int thread, SwigluRegisters& r) {
+#pragma unroll
+    for (int at = 0; at < 2 * product_rows; ++at) r.sum[at] = 0;
+    const Index o = outputs + thread / warp_size;
+    if (o >= y.columns) return;
+    dot_rows(gate + o * x.columns, x, first, rows, thread % warp_size, aligned, r.sum);
+    dot_rows(up + o * x.columns, x, first, rows, thread % warp_size, aligned, r.sum + product_rows);
+  });
+  block.template warp_sum<2 * product_rows>(
+      [](SwigluRegisters& r, int at) -> float& { return r.sum[at]; });
+  block.each([&](int thread, SwigluRegisters& r) {
+    const Index o = outputs + thread / warp_size;
+    if (o >= y.columns) return;
+#pragma unroll
+    for (int row = 0; row < product_rows; ++row) {
+      if (row >= rows || thread % warp_size != row) continue;
+      y.data[(first + row) * y.stride + o] =
+          Swiglu{}(narrow<T>(r.sum[row]), narrow<T>(r.sum[product_rows + row]));
+    }
+  });
+}
+
+/// Block (row · chunks + chunk of product_threads outputs).
+///   for row, o: as in skinny_product_body
+template <Element T, class Block>
+__host__ __device__ void plain_product_body(Block& block, const Product<T>& p) {
+  const Index chunks = (p.y.columns + product_threads - 1) / product_threads;
+  const Index row = block.x() / chunks;
+  const Index first = block.x() % chunks * product_threads;
+  block.each([&](int thread, NoRegisters&) {
+    const Index o = first + thread;
+    if (o >= p.y.columns) return;
+    const T* const from = p.x.data + row * p.x.stride;
+    const T* const weights = p.w + o * p.x.columns;
+    float sum = 0;
+    for (Index k = 0; k < p.x.columns; ++k) sum += widen(from[k]) * widen(weights[k]);
+    T* const to = p.y.data + row * p.y.stride + o;
+    if (p.bias != nullptr) sum += widen(p.bias[o]);
+    if (p.into == Into::add) sum += widen(*to);
+    *to = narrow<T>(sum);
+  });
+}
+
+}  // namespace stamp::cuda

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// y = x·Wᵀ behind the door: what follows the product before it is rounded, and who computes it.
+#pragma once
+
+#include <stamp/cuda/kernels.hpp>
+
+namespace stamp::cuda {
+
+/// What becomes of x·Wᵀ + bias.
+enum class Into { store, add };
+
+/// y (or y +=) x·Wᵀ + bias; y [R, O], x [R, I], w [O, I] dense, bias [O] or null.
+template <class T>
+struct Product {
+  Erased<T> y;
+  Erased<const T> x;
+  const T* w = nullptr;
+  const T* bias = nullptr;
+  Into into = Into::store;
+};
+
+/// Rows up to which the weights set the pace: each is read once for all rows, and nothing else
+/// matters. Decoding has one.
+inline constexpr Index skinny_rows = 4;
+
+/// Few rows, or so few outputs that no library tile fits.
+[[nodiscard]] constexpr bool is_skinny(Index rows, Index out) {
+  return rows <= skinny_rows || out < 16;
+}
+
+/// The product library's part; false where it has no algorithm for such operands.
+template <DeviceElement T>
+[[nodiscard]] bool library_product(Device& device, const Product<T>& product);
+
+/// The whole product by the best way there is.
+template <DeviceElement T>
+void multiply(Device& device, const Product<T>& product);
+
+namespace kernel {
+
+/// A warp an output, all rows at once, up to skinny_rows rows a block.
+template <DeviceElement T>
+void skinny_product(Stream stream, const Product<T>& product);
+
+/// y = silu(x·Gateᵀ)·(x·Upᵀ) for up to skinny_rows rows; gate and up [O, I] dense.
+template <DeviceElement T>
+void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const T* gate, const T* up);
+
+/// A thread an output, number by number: for operands that the library does not take.
+template <DeviceElement T>
+void plain_product(Stream stream, const Product<T>& product);
+
+}  // namespace kernel
+
+}  // namespace stamp::cuda

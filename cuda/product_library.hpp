@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// cuBLASLt, opened when the first product asks for it: programs that never use a GPU do not load
+// half a gigabyte of kernels, and a missing library is one clear line. Included by matmul.cpp only.
+#pragma once
+
+#include <cublasLt.h>
+
+#include <stamp/cuda/device.hpp>
+
+namespace stamp::cuda {
+
+/// The functions of the library that are used, by their own names.
+struct ProductLibrary {
+  decltype(&::cublasLtCreate) create = nullptr;
+  decltype(&::cublasLtDestroy) destroy = nullptr;
+  decltype(&::cublasLtGetStatusString) status_text = nullptr;
+  decltype(&::cublasLtMatmul) matmul = nullptr;
+  decltype(&::cublasLtMatmulDescCreate) create_product = nullptr;
+  decltype(&::cublasLtMatmulDescDestroy) destroy_product = nullptr;
+  decltype(&::cublasLtMatmulDescSetAttribute) set_product = nullptr;
+  decltype(&::cublasLtMatrixLayoutCreate) create_layout = nullptr;
+  decltype(&::cublasLtMatrixLayoutDestroy) destroy_layout = nullptr;
+  decltype(&::cublasLtMatmulPreferenceCreate) create_preference = nullptr;
+  decltype(&::cublasLtMatmulPreferenceDestroy) destroy_preference = nullptr;
+  decltype(&::cublasLtMatmulPreferenceSetAttribute) set_preference = nullptr;
+  decltype(&::cublasLtMatmulAlgoGetHeuristic) candidates = nullptr;
+
+  /// Opens it once a process: where it stood when this was built, else where the system looks
+  /// (LD_LIBRARY_PATH too). Error{resource} says what was looked for.
+  [[nodiscard]] static const ProductLibrary& get();
+};
+
+}  // namespace stamp::cuda

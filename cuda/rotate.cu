@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launches of the rotary embedding and of the gathering of embedding rows.
+#include <stamp/cuda/kernels.hpp>
+#include <stamp/cuda/rotate.cuh>
+
+namespace stamp::cuda::kernel {
+
+namespace {
+
+template <Element T>
+__global__ void rotate_rows(ErasedHeads<T> x, Erased<const float> cosine,
+                            Erased<const float> sine) {
+  DeviceBlock<NoRegisters> block;
+  rotate_body(block, x, cosine, sine);
+}
+
+template <Element T>
+__global__ void gather_rows(Erased<T> y, const T* table, const std::int32_t* which, bool aligned) {
+  DeviceBlock<NoRegisters> block;
+  gather_body(block, y, table, which, aligned);
+}
+
+}  // namespace
+
+template <DeviceElement T>
+void rotate(Stream stream, ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine) {
+  if (x.rows == 0 || x.heads == 0 || x.dim < 2) return;
+  rotate_rows<<<blocks(x.rows), rotate_threads, 0, stream>>>(x, cosine, sine);
+  check_launch();
+}
+
+template <DeviceElement T>
+void gather(Stream stream, Erased<T> y, const T* table, const std::int32_t* which) {
+  if (y.rows == 0 || y.columns == 0) return;
+  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(table, y.columns);
+  const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
+  gather_rows<<<blocks(y.rows * chunks), pointwise_threads, 0, stream>>>(y, table, which, aligned);
+  check_launch();
+}
+
+template void rotate(Stream, ErasedHeads<float>, Erased<const float>, Erased<const float>);
+template void rotate(Stream, ErasedHeads<bfloat16>, Erased<const float>, Erased<const float>);
+template void gather(Stream, Erased<float>, const float*, const std::int32_t*);
+template void gather(Stream, Erased<bfloat16>, const bfloat16*, const std::int32_t*);
+
+}  // namespace stamp::cuda::kernel
