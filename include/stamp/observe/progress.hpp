@@ -9,7 +9,7 @@
 namespace stamp {
 
 /// The stages of an answer, in their order.
-enum class Stage { load, image, vision, prefill, decode, mask };
+enum class Stage { load, image, vision, prefill, decode, mask, refine };
 
 [[nodiscard]] constexpr std::string_view name_of(Stage stage) {
   switch (stage) {
@@ -25,6 +25,8 @@ enum class Stage { load, image, vision, prefill, decode, mask };
       return "decode";
     case Stage::mask:
       return "mask";
+    case Stage::refine:
+      return "refine";
   }
   return "?";
 }
