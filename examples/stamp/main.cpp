@@ -87,6 +87,29 @@ void add_answer(CLI::App& app, Settings& s) {
       ->check(between(-largest_number, largest_number));
 }
 
+void add_sam(CLI::App& app, Settings& s) {
+  app.add_option("IMAGE", s.image, "PNG, JPEG, BMP or PNM file")->required();
+  app.add_option("-m,--model", s.model, "SAM checkpoint, a .safetensors file")->required();
+  app.add_option("-o,--out", s.out, "folder for the results (default stamp-out)");
+  app.add_option("--point", s.points,
+                 "X,Y in pixels, and ,- where it is background; may be given several times")
+      ->allow_extra_args(false);
+  app.add_option("--points", s.points_file, "file with a point a line, as in --point");
+  app.add_option("--box", s.box, "X0,Y0,X1,Y1 in pixels: upper left and lower right corner");
+  app.add_option("--mask", s.mask, "coarse mask of the image's size: a picture, bright inside");
+  app.add_option("--cascade", s.cascade,
+                 "refine the coarse mask in N passes, as STAMP does; without points they are drawn")
+      ->check(CLI::Range(1, 100));
+  app.add_flag("--several", s.several, "three masks: the whole, a part, a part of that");
+  app.add_option("--seed", s.seed, "seed of the points that are drawn (default 0)")
+      ->check(CLI::Range(Index{0}, std::numeric_limits<Index>::max()));
+  app.add_option("--exif", s.exif, "apply: turn photos as people see them; or ignore")
+      ->check(CLI::IsMember({"apply", "ignore"}));
+  app.add_option("--activations", s.activations, "write every named tensor to this file");
+  app.add_flag("--json", s.json, "result.json on stdout, too, and nothing else there");
+  add_engine(app, s);
+}
+
 /// A sentence on one line, whatever a file name brought along.
 std::string one_line(std::string text) {
   for (char& c : text) {
@@ -122,6 +145,11 @@ int run(int argc, char** argv) {
   segment->add_flag("--json", s.json, "result.json on stdout, too, and nothing else there");
   segment->add_option("--refine", s.refine, "SAM checkpoint for refined masks");
   segment->add_option("--activations", s.activations, "write every named tensor to this file");
+
+  CLI::App* sam =
+      subcommand("sam", "Masks from points, a box or a coarse mask, with SAM",
+                 "stamp sam photo.jpg --model sam.safetensors --point 120,80", sam_command);
+  add_sam(*sam, s);
 
   CLI::App* chat = subcommand("chat", "Several rounds over one image; the cache is kept",
                               "stamp chat photo.jpg", chat_command);

@@ -13,10 +13,17 @@ template <class B>
 int answer_about(const Settings& s, const Choice& choice, const Image& image) {
   ProgressLine progress(s.quiet);
   double loading = 0;
+  Stopwatch watch;
+  const MaskRefiner refiner = s.refine ? open_refiner(s, choice.backend) : MaskRefiner{};
+  const double opening = watch.lap();
   Model<B> model = open_model<B>(s, choice, progress, loading);
+  loading += opening;
   SegmentOptions options = options_of(s, choice, model.sampling());
   options.progress = std::ref(progress);
-  Answer answer = segment(model, image, s.prompt, options);
+  Conversation<B> conversation(model);
+  conversation.refine_with(refiner);
+  conversation.show(image, options);
+  Answer answer = conversation.ask(s.prompt, options);
   progress.end();
   answer.timings.load = loading;
   answer.timings.total += loading;
@@ -42,10 +49,6 @@ int answer_about(const Settings& s, const Choice& choice, const Image& image) {
 }  // namespace
 
 int segment_command(const Settings& s) {
-  if (s.refine) {
-    fail(Fault::usage,
-         "--refine: refinement with SAM is not built yet: expected no such option in this version");
-  }
   const Choice choice = choose(s, s.activations ? Prefer::exactness : Prefer::speed);
   check_output_folder(s.out, s.image);
   if (s.activations) check_output_file(*s.activations, s.image);

@@ -4,8 +4,11 @@
 
 #include <filesystem>
 #include <optional>
+#include <stamp/session/mask_refiner.hpp>
 #include <stamp/tensor/check.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace stamp::command {
 
@@ -42,6 +45,12 @@ struct Settings {
   std::optional<std::filesystem::path> json_file;  ///< parity --json
   std::optional<double> tolerance;
   std::string only;
+  std::vector<std::string> points;  ///< sam --point, as typed
+  std::optional<std::filesystem::path> points_file;
+  std::string box;
+  std::optional<std::filesystem::path> mask;
+  std::optional<Index> cascade;  ///< passes
+  bool several = false;
   Index threads = 0;
   bool quiet = false;
   std::filesystem::path from;  ///< convert
@@ -59,5 +68,10 @@ int parity_command(const Settings& settings);
 int info_command(const Settings& settings);
 int tokenize_command(const Settings& settings);
 int convert_command(const Settings& settings);
+int sam_command(const Settings& settings);
+
+/// SAM of `--refine FILE` on the backend of that name; it owns the model. Error{input} tells what
+/// is wrong with the file.
+[[nodiscard]] MaskRefiner open_refiner(const Settings& settings, std::string_view backend);
 
 }  // namespace stamp::command

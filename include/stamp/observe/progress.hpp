@@ -9,7 +9,7 @@
 namespace stamp {
 
 /// The stages of an answer, in their order; and the writing of a converted checkpoint.
-enum class Stage { load, image, vision, prefill, decode, mask, write };
+enum class Stage { load, image, vision, prefill, decode, mask, refine, write };
 
 [[nodiscard]] constexpr std::string_view name_of(Stage stage) {
   switch (stage) {
@@ -25,6 +25,8 @@ enum class Stage { load, image, vision, prefill, decode, mask, write };
       return "decode";
     case Stage::mask:
       return "mask";
+    case Stage::refine:
+      return "refine";
     case Stage::write:
       return "write";
   }

@@ -19,8 +19,9 @@ struct Mask {
   Index token_index = 0;             ///< position of its `<|seg|>` among prompt and answer tokens
   Index rows = 0;                    ///< of the merged grid
   Index columns = 0;
-  std::vector<float> logits;    ///< [rows, columns], foreground above the threshold
-  Bitmap picture;               ///< at the image's size
+  std::vector<float> logits;        ///< [rows, columns], foreground above the threshold
+  Bitmap picture;                   ///< at the image's size
+  std::optional<Bitmap> refined{};  ///< the same sharpened by SAM, where asked for and possible
   double score = 0;             ///< mean foreground probability over the mask's pixels, 0 if empty
   Index area = 0;               ///< pixels
   std::array<Index, 4> bbox{};  ///< x, y, width, height in pixels; zeros if empty

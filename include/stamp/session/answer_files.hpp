@@ -27,6 +27,14 @@ struct RunFacts {
   std::string dtype;  ///< of the computation
 };
 
+/// Where a mask stands in the results' folder, and its refined copy.
+[[nodiscard]] inline std::string mask_file(Index mask) {
+  return "mask-" + std::to_string(mask) + ".png";
+}
+[[nodiscard]] inline std::string refined_file(Index mask) {
+  return "mask-" + std::to_string(mask) + "-refined.png";
+}
+
 /// result.json; fields and units in docs/command.md.
 [[nodiscard]] inline nlohmann::ordered_json answer_json(const Answer& answer,
                                                         const RunFacts& facts) {
@@ -43,8 +51,8 @@ struct RunFacts {
          {"bbox", mask.bbox},
          {"score", mask.score},
          {"segmentation", {{"size", {runs.height, runs.width}}, {"counts", runs.counts}}},
-         {"file", "mask-" + std::to_string(mask.index) + ".png"},
-         {"refined_file", nullptr}});
+         {"file", mask_file(mask.index)},
+         {"refined_file", mask.refined ? Json(refined_file(mask.index)) : Json(nullptr)}});
   }
   const Timings& t = answer.timings;
   return {{"version", 1},
@@ -181,15 +189,28 @@ class Staging {
 
 }  // namespace detail
 
+/// Removes masks of an earlier run that this one has not replaced.
+inline void remove_other_masks(const std::filesystem::path& folder, const Answer& answer) {
+  std::error_code ignored;
+  Index at = 0;
+  for (bool found = true; found; ++at) {
+    const bool ours = at < static_cast<Index>(answer.masks.size());
+    found = ours || std::filesystem::remove(folder / mask_file(at), ignored);
+    if (!ours || !answer.masks[static_cast<std::size_t>(at)].refined) {
+      std::filesystem::remove(folder / refined_file(at), ignored);
+    }
+  }
+}
+
 /// Writes all files or none, and result.json last, so that it never names a file that is missing.
 /// Masks of an earlier run that this one does not replace are removed. Returns the text of
 /// result.json. Throws Error{resource} when the disk is full.
 inline std::string write_answer(const std::filesystem::path& folder, const Answer& answer,
                                 const Image& image, const RunFacts& facts) {
-  std::vector<Bitmap> pictures;
+  std::vector<Bitmap> pictures;  // of the overlay: refined where there is such a mask
   std::vector<checkpoint::NamedTensor> logits;
   for (const Mask& mask : answer.masks) {
-    pictures.push_back(mask.picture);
+    pictures.push_back(mask.refined ? *mask.refined : mask.picture);
     logits.push_back(checkpoint::named("mask." + std::to_string(mask.index) + ".logits",
                                        {mask.rows, mask.columns},
                                        std::span<const float>(mask.logits)));
@@ -198,19 +219,18 @@ inline std::string write_answer(const std::filesystem::path& folder, const Answe
   const std::string result =
       answer_json(answer, facts).dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
   detail::Staging staging(folder);
-  for (std::size_t at = 0; at < pictures.size(); ++at) {
-    checkpoint::write_file_atomically(staging.add("mask-" + std::to_string(at) + ".png"),
-                                      encode_png(pictures[at]));
+  for (const Mask& mask : answer.masks) {
+    checkpoint::write_file_atomically(staging.add(mask_file(mask.index)), encode_png(mask.picture));
+    if (!mask.refined) continue;
+    checkpoint::write_file_atomically(staging.add(refined_file(mask.index)),
+                                      encode_png(*mask.refined));
   }
   checkpoint::write_file_atomically(staging.add("overlay.png"),
                                     encode_png(overlay(image, pictures)));
   checkpoint::write_safetensors(staging.add("logits.safetensors"), logits);
   checkpoint::write_file_atomically(staging.add("result.json"), std::string_view(result));
   staging.commit();
-  std::error_code ignored;
-  for (std::size_t at = pictures.size();
-       std::filesystem::remove(folder / ("mask-" + std::to_string(at) + ".png"), ignored); ++at) {
-  }
+  remove_other_masks(folder, answer);
   return result;
 }
 

@@ -10,6 +10,7 @@
 #include <stamp/observe/progress.hpp>
 #include <stamp/observe/recorder.hpp>
 #include <stamp/session/answer.hpp>
+#include <stamp/session/mask_refiner.hpp>
 #include <stamp/session/weight_faults.hpp>
 #include <stamp/text/mask_labels.hpp>
 
@@ -79,7 +80,16 @@ class Conversation {
     frame_.resized_height = patches_->resized_height;
     frame_.grid = patches_->grid;
     frame_.timings.image = watch.lap();
+    shown_ = image;
+    refiner_has_seen_ = false;
     tell(options, Stage::image, 1, 1);
+  }
+
+  /// From now on every mask is refined, too. What the refiner finds in the image is kept like the
+  /// vision features: further questions about it cost neither encoder again.
+  void refine_with(MaskRefiner refiner) {
+    refiner_ = std::move(refiner);
+    refiner_has_seen_ = false;
   }
 
   /// One round: phase 1 gives the words, phase 2 a mask for every `<|seg|>` of this round. Throws
@@ -131,13 +141,14 @@ class Conversation {
     }
     answer.text = words_of(answer.output_ids);
     segment(answer, begin, options, watch);
+    refine(answer, options, watch);
 
     turns.push_back({text::Role::assistant, {text::IdsPart{answer.output_ids}}});
     turns_ = std::move(turns);
     patches_.reset();
     note(answer, options);
     const Timings& t = answer.timings;
-    answer.timings.total = t.image + t.vision + t.prefill + t.decode + t.mask;
+    answer.timings.total = t.image + t.vision + t.prefill + t.decode + t.mask + t.refine;
     return answer;
   }
 
@@ -255,6 +266,31 @@ class Conversation {
     return mask;
   }
 
+  /// Sharper copies of the masks; the image is encoded for them when the first one needs it.
+  void refine(Answer& answer, const SegmentOptions& options, Stopwatch& watch) {
+    if (!refiner_ || !shown_ || answer.masks.empty()) return;
+    watch.lap();
+    const auto count = static_cast<Index>(answer.masks.size());
+    tell(options, Stage::refine, 0, count);
+    for (Mask& mask : answer.masks) {
+      const bool empty = mask.area == 0;  // of such a mask nothing can be learned, nor of its image
+      if (!empty && !refiner_has_seen_) {
+        refiner_.look(*shown_);
+        refiner_has_seen_ = true;
+      }
+      RefinedMask result = empty ? RefinedMask{{}, false, "the coarse mask is empty"}
+                                 : refiner_.refine(mask.picture, mask.index);
+      if (result.refined) {
+        mask.refined = std::move(result.mask);
+      } else {
+        answer.notes.push_back("mask " + std::to_string(mask.index) +
+                               " stays as it was, not refined: " + result.reason);
+      }
+      tell(options, Stage::refine, mask.index + 1, count);
+    }
+    answer.timings.refine = watch.lap();
+  }
+
   void note(Answer& answer, const SegmentOptions& options) const {
     if (answer.masks.empty() && answer.notes.empty()) {
       answer.notes.push_back("no mask requested by the answer \"" + answer.text + "\"");
@@ -273,6 +309,9 @@ class Conversation {
   std::vector<text::Turn> turns_;
   std::optional<PixelPatches> patches_;  ///< shown, not yet asked about
   Answer frame_;                         ///< what an answer says about the image
+  MaskRefiner refiner_;
+  std::optional<Image> shown_;  ///< the last image
+  bool refiner_has_seen_ = false;
 };
 
 /// One image, one question. `image` as from read_image.

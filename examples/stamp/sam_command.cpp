@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// stamp sam: masks from points, a box or a coarse mask; and SAM for segment --refine.
+#include <fmt/format.h>
+
+#include <stamp/image/overlay.hpp>
+#include <stamp/image/run_length.hpp>
+#include <stamp/image/write.hpp>
+#include <stamp/observe/recorder.hpp>
+#include <stamp/session/answer_files.hpp>
+#include <stamp/session/sam_refiner.hpp>
+
+#include "engines.hpp"
+#include "sam_prompt.hpp"
+#include "say.hpp"
+
+namespace stamp::command {
+namespace {
+
+/// SAM on the chosen engine. The fast one keeps float32 unless it is told otherwise.
+template <class B>
+[[nodiscard]] SamModel<B> open_sam(const std::filesystem::path& file, const Choice& choice,
+                                   Index threads) {
+  if constexpr (std::same_as<B, cpu::Engine>) {
+    const auto compute = choice.dtype == "int8"   ? cpu::Compute::int8
+                         : choice.dtype == "bf16" ? cpu::Compute::bf16
+                                                  : cpu::Compute::fp32;
+    return load_sam<B>(file, threads, compute);
+  } else {
+    return load_sam<B>(file, threads);
+  }
+}
+
+/// What one run gives, whichever way it went.
+struct SamMask {
+  Bitmap picture;
+  double iou = 0;
+  bool refined = false;
+  std::string note{};
+};
+
+template <class B>
+[[nodiscard]] std::vector<SamMask> masks_of(const Settings& s, SamModel<B>& model,
+                                            const Image& image, const Bitmap* coarse,
+                                            Recording<typename B::Number>* recording) {
+  using Number = typename B::Number;
+  const Recorder<Number> tap = Recorder<Number>(recording).within("sam");
+  sam::Predictor<B> predictor(model.engine(), model.sam());
+  const auto typed = typed_points(s, image);
+  const auto box = typed_box(s, image);
+  predictor.set_image(image, tap);
+  sam::Prompt prompt;
+  for (const TypedPoint& point : typed) {
+    prompt.points.push_back(predictor.point(point.x, point.y, point.label));
+  }
+  if (box) prompt.box = predictor.box((*box)[0], (*box)[1], (*box)[2], (*box)[3]);
+  if (s.cascade) {
+    const sam::CascadeOptions options{.passes = *s.cascade, .seed = s.seed.value_or(0)};
+    auto result = prompt.points.empty()
+                      ? sam::cascade(predictor, *coarse, options, tap)
+                      : sam::cascade_from(predictor, *coarse,
+                                          std::span<const sam::Point>(prompt.points), options, tap);
+    return {{std::move(result.mask), result.iou, result.refined, std::move(result.reason)}};
+  }
+  if (coarse != nullptr) {
+    const auto prior =
+        sam::prior_logits(*coarse, model.config().mask_side(), sam::MaskPrior::released);
+    prompt.mask_logits.assign(prior.begin(), prior.end());
+  }
+  const auto choice = s.several ? sam::MaskChoice::several : sam::MaskChoice::single;
+  const auto prediction = predictor.predict(prompt, choice, tap.within("pass.0"));
+  std::vector<SamMask> masks;
+  for (std::size_t at = 0; at < prediction.logits.size(); ++at) {
+    masks.push_back({sam::bitmap_of<Number>(prediction.logits[at], {image.width, image.height}),
+                     static_cast<double>(prediction.low.iou[at]), true, ""});
+  }
+  return masks;
+}
+
+[[nodiscard]] nlohmann::ordered_json result_json(const Settings& s, const Choice& choice,
+                                                 const Image& image,
+                                                 std::span<const SamMask> masks) {
+  using Json = nlohmann::ordered_json;
+  Json list = Json::array();
+  for (std::size_t at = 0; at < masks.size(); ++at) {
+    const RunLength runs = encode_run_length(masks[at].picture);
+    list.push_back(
+        {{"index", at},
+         {"area", std::ranges::count(masks[at].picture.cells, 1)},
+         {"bbox", bounding_box(masks[at].picture)},
+         {"iou", masks[at].iou},
+         {"segmentation", {{"size", {runs.height, runs.width}}, {"counts", runs.counts}}},
+         {"refined", masks[at].refined},
+         {"note", masks[at].note},
+         {"file", mask_file(static_cast<Index>(at))}});
+  }
+  return {{"version", 1},
+          {"image", {{"path", s.image.string()}, {"width", image.width}, {"height", image.height}}},
+          {"masks", std::move(list)},
+          {"model", {{"path", s.model.string()}}},
+          {"backend", choice.backend},
+          {"dtype", choice.dtype}};
+}
+
+template <class Number>
+void write_activations(const std::filesystem::path& file, const Recording<Number>& recording) {
+  std::map<std::string, std::vector<float>> kept;
+  std::vector<checkpoint::NamedTensor> tensors;
+  for (const auto& [name, recorded] : recording) {
+    const auto& numbers = kept[name] = {recorded.values.begin(), recorded.values.end()};
+    tensors.push_back(checkpoint::named(name, recorded.shape, std::span<const float>(numbers)));
+  }
+  checkpoint::write_safetensors(file, tensors);
+}
+
+template <class B>
+int masks_about(const Settings& s, const Choice& choice, const Image& image, const Bitmap* coarse) {
+  auto model = open_sam<B>(s.model, choice, s.threads);
+  Recording<typename B::Number> recording;
+  const auto masks = masks_of(s, model, image, coarse, s.activations ? &recording : nullptr);
+  if (s.activations) write_activations(*s.activations, recording);
+
+  const std::string result = result_json(s, choice, image, masks)
+                                 .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::vector<Bitmap> pictures;
+  for (const SamMask& mask : masks) pictures.push_back(mask.picture);
+  detail::Staging staging(s.out);
+  for (std::size_t at = 0; at < masks.size(); ++at) {
+    checkpoint::write_file_atomically(staging.add(mask_file(static_cast<Index>(at))),
+                                      encode_png(masks[at].picture));
+  }
+  checkpoint::write_file_atomically(staging.add("overlay.png"),
+                                    encode_png(overlay(image, pictures)));
+  checkpoint::write_file_atomically(staging.add("result.json"), std::string_view(result));
+  staging.commit();
+  for (std::size_t at = 0; at < masks.size(); ++at) {
+    if (!masks[at].note.empty()) {
+      say("stamp: note: mask {} stays as it was, not refined: {}\n", at, masks[at].note);
+    }
+    if (s.json) continue;
+    fmt::print("mask {}   {} pixels, iou {:.3f}   {}\n", at,
+               std::ranges::count(masks[at].picture.cells, 1), masks[at].iou,
+               (s.out / mask_file(static_cast<Index>(at))).string());
+  }
+  if (s.json) fmt::print("{}\n", result);
+  return 0;
+}
+
+}  // namespace
+
+MaskRefiner open_refiner(const Settings& s, std::string_view backend) {
+  Choice choice{backend, s.dtype.empty() ? "fp32" : std::string_view(s.dtype)};
+  MaskRefiner refiner;
+  (void)with_engine(choice, [&]<class B>() {
+    auto model = std::make_shared<SamModel<B>>(open_sam<B>(*s.refine, choice, s.threads));
+    const sam::CascadeOptions options{.seed = s.seed.value_or(0)};
+    refiner = sam_refiner(*model, options);
+    refiner.look = [model, look = std::move(refiner.look)](const Image& image) { look(image); };
+    return 0;
+  });
+  return refiner;
+}
+
+int sam_command(const Settings& s) {
+  if (s.cascade && !s.mask) {
+    fail(Fault::usage, "--cascade: expected a coarse mask to refine, --mask, found none");
+  }
+  if (s.cascade && (!s.box.empty() || s.several)) {
+    fail(Fault::usage,
+         "--cascade: expected points alone beside the mask, found --box or --several");
+  }
+  if (s.points.empty() && !s.points_file && s.box.empty() && !s.mask) {
+    fail(Fault::usage, "prompt: expected --point, --points, --box or --mask, found none");
+  }
+  const Choice choice = choose(s, Prefer::exactness);
+  check_output_folder(s.out, s.image);
+  if (s.activations) check_output_file(*s.activations, s.image);
+  const ReadOptions reading{.exif = s.exif == "ignore" ? Exif::ignore : Exif::apply};
+  const Image image = read_image(s.image, reading);
+  const auto coarse = typed_mask(s, image, reading);
+  // Before anything is computed.
+  (void)typed_points(s, image);
+  (void)typed_box(s, image);
+  return with_engine(choice, [&]<class B>() {
+    return masks_about<B>(s, choice, image, coarse ? &*coarse : nullptr);
+  });
+}
+
+}  // namespace stamp::command

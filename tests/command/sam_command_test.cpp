@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// stamp sam and segment --refine, through the command: what they leave, and what they refuse.
+#include <stamp/image/read.hpp>
+#include <stamp/image/write.hpp>
+
+#include "run_command.hpp"
+
+namespace command {
+namespace {
+
+const fs::path sam_file = goldens / "sam/model.safetensors";
+
+Words sam(const fs::path& out, const Words& more) {
+  Words words{"sam", wide, "--model", sam_file, "--out", out, "--threads", "1", "--quiet"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+json result_of(const fs::path& folder) { return json::parse(files::read(folder / "result.json")); }
+
+/// A mask file of the picture's size.
+fs::path mask_file(const fs::path& folder, std::uint8_t shade) {
+  const stamp::Image like = stamp::read_image(wide);
+  const fs::path path = folder / ("mask-of-" + std::to_string(shade) + ".png");
+  stamp::Bitmap mask{.width = like.width, .height = like.height};
+  mask.cells.assign(static_cast<std::size_t>(like.width * like.height), shade);
+  const auto bytes = stamp::encode_png(mask);
+  files::write(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return path;
+}
+
+TEST(Sam, LeavesAMaskForEachKindOfPrompt) {
+  const TemporaryFolder folder;
+  const fs::path points = folder / "points.txt";
+  files::write(points, "# inside\n10,20\n31.25,40.5,+\n\n3,57,-\n");
+  const fs::path out = folder / "out";
+  expect_success(run(sam(out, {"--points", points})));
+  const std::string from_file = files::read(out / "mask-0.png");
+  expect_success(run(sam(out, {"--point", "10,20", "--point", "31.25,40.5,+", "--point=3,57,-"})));
+  EXPECT_EQ(files::read(out / "mask-0.png"), from_file);
+  expect_success(run(sam(out, {"--box", "4,6,60,50", "--several", "--json"})));
+  EXPECT_EQ(result_of(out)["masks"].size(), 3U);
+  for (const char* file : {"mask-2.png", "overlay.png"}) EXPECT_TRUE(fs::exists(out / file));
+}
+
+TEST(Sam, BackendsAgree) {
+  const TemporaryFolder folder;
+  for (const char* backend : {"cpu", "reference"}) {
+    expect_success(
+        run(sam(folder / backend, {"--point", "50,30", "--several", "--backend", backend})));
+  }
+  for (const char* file : {"mask-0.png", "mask-1.png", "mask-2.png"}) {
+    EXPECT_EQ(files::read(folder / "cpu" / file), files::read(folder / "reference" / file)) << file;
+  }
+}
+
+TEST(Sam, CascadeOfAFullMaskRunsAndOfAnEmptyOneSaysThatItStays) {
+  const TemporaryFolder folder;
+  const fs::path out = folder / "out";
+  const fs::path activations = folder / "run.safetensors";
+  expect_success(run(sam(out, {"--mask", mask_file(folder / ".", 1), "--cascade", "3",
+                               "--activations", activations})));
+  EXPECT_TRUE(result_of(out)["masks"][0]["refined"].get<bool>());
+  for (const char* name : {"sam.image_embeddings", "sam.pass.2.low_res_logits", "sam.pass.0.iou"}) {
+    EXPECT_SAYS(files::read(activations), name);
+  }
+  const auto ended = run(sam(out, {"--mask", mask_file(folder / ".", 0), "--cascade", "3"}));
+  expect_success(ended);
+  EXPECT_SAYS(ended.err, "mask 0 stays as it was, not refined: the coarse mask is empty");
+  EXPECT_FALSE(result_of(out)["masks"][0]["refined"].get<bool>());
+  EXPECT_EQ(result_of(out)["masks"][0]["area"], 0);
+}
+
+TEST(Sam, RefusesWhatItCannotMean) {
+  const TemporaryFolder folder;
+  const fs::path out = folder / "out";
+  const auto refuses = [&](int status, const Words& words, const Words& fragments) {
+    expect_failure(run(sam(out, words)), status, fragments);
+  };
+  refuses(2, {}, {"expected --point, --points, --box or --mask"});
+  refuses(2, {"--point", "105,3"}, {"--point", "105 x 62 pixels", "105,3"});
+  refuses(2, {"--point=-1,3"}, {"--point", "-1,3"});
+  refuses(2, {"--point", "nan,3"}, {"--point", "nan,3"});
+  refuses(2, {"--point", "1,2,?"}, {"X,Y,+", "1,2,?"});
+  refuses(2, {"--box", "5,5,5,9"}, {"--box", "5,5,5,9"});
+  refuses(2, {"--box", "5,5,9"}, {"--box", "5,5,9"});
+  refuses(2, {"--cascade", "3"}, {"--cascade", "--mask"});
+  refuses(3, {"--mask", tall}, {"105 x 62 pixels", "61 x 90"});
+  const fs::path points = folder / "points.txt";
+  files::write(points, "3,4\n200,4\n");
+  refuses(3, {"--points", points}, {"line 2", "200,4"});
+  expect_failure(
+      run({"sam", wide, "--model", tied / "model.safetensors", "--point", "1,1", "--out", out}), 3,
+      {"config.json", "must be sam"});
+}
+
+TEST(Refine, LeavesRefinedMasksBesideTheCoarseOnes) {
+  const TemporaryFolder folder;
+  const fs::path out = folder / "out";
+  const Words forced{
+      "--response", "It is <|seg|> and <|seg|>.", "--threshold", "-1000000", "--refine", sam_file};
+  expect_success(run(segment(wide, "the mug", tied, out, forced)));
+  for (const auto& mask : result_of(out)["masks"]) {
+    const std::string file = mask["refined_file"];
+    EXPECT_TRUE(fs::exists(out / file)) << file;
+    EXPECT_NE(files::read(out / file), files::read(out / mask["file"].get<std::string>()));
+  }
+  EXPECT_GT(result_of(out)["timings"]["refine"].get<double>(), 0);
+  expect_success(run(segment(wide, "the mug", tied, out)));
+  EXPECT_FALSE(fs::exists(out / "mask-0-refined.png")) << "of the earlier run";
+  EXPECT_FALSE(fs::exists(out / "mask-1-refined.png"));
+  expect_failure(run(segment(wide, "the mug", tied, out, {"--refine", folder / "none"})), 3,
+                 {"none"});
+}
+
+}  // namespace
+}  // namespace command
