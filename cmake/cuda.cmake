@@ -54,6 +54,9 @@ file(CREATE_LINK ${PROJECT_SOURCE_DIR}/cuda/cuda.hpp ${stamp_backend_includes}/s
 file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cu cuda/*.cpp cuda/attend/*.cu)
 add_library(stamp_cuda STATIC ${cuda_sources})
 add_library(stamp::cuda ALIAS stamp_cuda)
+if(NOT PROJECT_IS_TOP_LEVEL)
+  set_target_properties(stamp_cuda PROPERTIES EXCLUDE_FROM_ALL ON)  # only for those who link it
+endif()
 set_target_properties(stamp_cuda PROPERTIES EXPORT_NAME cuda POSITION_INDEPENDENT_CODE ON)
 target_include_directories(stamp_cuda PUBLIC $<BUILD_INTERFACE:${stamp_backend_includes}>)
 target_include_directories(stamp_cuda SYSTEM PRIVATE ${STAMP_CUBLAS_INCLUDE} ${CUDAToolkit_INCLUDE_DIRS})

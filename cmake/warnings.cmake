@@ -10,9 +10,11 @@ target_compile_options(stamp_flags INTERFACE
   "$<${stamp_cuda_language}:-Xcompiler=-Wall,-Wextra,-Wno-unknown-pragmas>"
   "$<$<AND:${stamp_cuda_language},$<BOOL:${STAMP_WARNINGS_AS_ERRORS}>>:-Werror=all-warnings;-Xcompiler=-Werror>")
 if(STAMP_SANITIZE)
+  string(REPLACE "," ";" stamp_sanitizers "${STAMP_SANITIZE}")  # -Xcompiler splits at commas
+  list(TRANSFORM stamp_sanitizers PREPEND -Xcompiler=-fsanitize=)
   target_compile_options(stamp_flags INTERFACE
     "$<${stamp_cxx}:-fsanitize=${STAMP_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>"
-    "$<${stamp_cuda_language}:-Xcompiler=-fsanitize=${STAMP_SANITIZE},-fno-omit-frame-pointer,-fno-sanitize-recover=all>")
+    "$<${stamp_cuda_language}:${stamp_sanitizers};-Xcompiler=-fno-omit-frame-pointer,-fno-sanitize-recover=all>")
   target_link_options(stamp_flags INTERFACE -fsanitize=${STAMP_SANITIZE})
 endif()
 find_program(STAMP_CCACHE ccache)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Brings cuBLASLt into the project's Python environment where a CUDA toolkit lacks it. Does nothing
-# without a toolkit, or where it is there. About 400 MB are fetched.
+# Brings cuBLASLt, and the tools that read machine code, into the project's Python environment where a
+# CUDA toolkit lacks them. Does nothing without a toolkit, or where they are there. About 400 MB.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,7 +11,8 @@ for folder in "${CUDA_HOME:-}" "${CUDA_PATH:-}" /usr/local/cuda; do
 done
 [[ -n $nvcc ]] || exit 0
 [[ ! -f $(dirname "$nvcc")/../include/cublasLt.h ]] || exit 0
-compgen -G '.venv/lib/python3.*/site-packages/nvidia/cu13/include/cublasLt.h' >/dev/null && exit 0
+site='.venv/lib/python3.*/site-packages/nvidia/cu13'
+compgen -G "$site/include/cublasLt.h" >/dev/null && compgen -G "$site/bin/cuobjdump" >/dev/null && exit 0
 
 if [[ ! -x .venv/bin/pip ]]; then
   python3 -m venv .venv 2>/dev/null || { echo "cublas.sh: no Python environment can be made here; stamp::cuda is left out" >&2; exit 0; }

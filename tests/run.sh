@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 bash cmake/packages.sh
+bash cuda/cublas.sh  # where there is a CUDA toolkit
 cmake --preset release >build-configure.log 2>&1 || { cat build-configure.log >&2; exit 1; }
 mkdir -p build && mv build-configure.log build/configure.log
 cmake --build --preset release

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The four instructions that the tensor-core kernel is made of, one function each.
-// Where an instruction keeps which element is NVIDIA's PTX manual, "Matrix fragments for
-// mma.m16n8k16 with .bf16". With g = lane/4 and t = lane%4:
+// The instructions that the tensor-core kernel is made of, one function each; tests/cuda/fibers
+// holds the same functions for the host. Where an instruction keeps which element is NVIDIA's PTX
+// manual, "Matrix fragments for mma.m16n8k16 with .bf16". With g = lane/4 and t = lane%4:
 //   A 16×16  a[0] (g, 2t…2t+1)  a[1] (g+8, 2t…)  a[2] (g, 2t+8…)  a[3] (g+8, 2t+8…)
 //   B 16×8   b[0] (2t…2t+1, g)  b[1] (2t+8…2t+9, g)
 //   C 16×8   c[0…1] (g, 2t…2t+1)  c[2…3] (g+8, 2t…2t+1)
 #pragma once
+
+#include <cuda_bf16.h>
 
 #include <cstdint>
 
@@ -56,6 +58,12 @@ __device__ __forceinline__ void commit_copies() {
 template <int pending>
 __device__ __forceinline__ void wait_for_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
+}
+
+/// Two floats rounded to bfloat16, the first one in the lower half.
+[[nodiscard]] __device__ __forceinline__ std::uint32_t pack_two(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  return *reinterpret_cast<const std::uint32_t*>(&pair);
 }
 
 }  // namespace stamp::cuda::mma

@@ -4,8 +4,7 @@
 // Weights of the values are rounded to bfloat16, as in PyTorch's own kernels.
 #pragma once
 
-#include <cuda_bf16.h>
-
+#include <cmath>
 #include <stamp/cuda/attend/call.hpp>
 #include <stamp/cuda/attend/mma.cuh>
 #include <stamp/tensor/element.hpp>
@@ -42,11 +41,6 @@ struct TensorRow {
     return (begin >= history_begin && end <= history_end) || (begin >= own_begin && end <= own_end);
   }
 };
-
-[[nodiscard]] __device__ inline std::uint32_t pack_two(float low, float high) {
-  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
-  return *reinterpret_cast<const std::uint32_t*>(&pair);
-}
 
 /// Starts copying a tile of keys and values; rows behind the tile and columns behind the head
 /// become zero.
@@ -198,10 +192,11 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
     // y += weight · value; the score's places in registers are those of a left operand.
 #pragma unroll
     for (int step = 0; step < tensor_keys / 16; ++step) {
-      const std::uint32_t weight[4] = {pack_two(score[2 * step][0], score[2 * step][1]),
-                                       pack_two(score[2 * step][2], score[2 * step][3]),
-                                       pack_two(score[2 * step + 1][0], score[2 * step + 1][1]),
-                                       pack_two(score[2 * step + 1][2], score[2 * step + 1][3])};
+      const std::uint32_t weight[4] = {
+          mma::pack_two(score[2 * step][0], score[2 * step][1]),
+          mma::pack_two(score[2 * step][2], score[2 * step][3]),
+          mma::pack_two(score[2 * step + 1][0], score[2 * step + 1][1]),
+          mma::pack_two(score[2 * step + 1][2], score[2 * step + 1][3])};
 #pragma unroll
       for (int pair = 0; pair < steps; ++pair) {
         std::uint32_t b[4];
@@ -245,7 +240,7 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
       const int d = block * 8 + t * 2;
       if (d >= call.y.dim) continue;
       *reinterpret_cast<std::uint32_t*>(to + d) =
-          pack_two(y[block][2 * half] * share, y[block][2 * half + 1] * share);
+          mma::pack_two(y[block][2 * half] * share, y[block][2 * half + 1] * share);
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <stamp/cpu/memory.hpp>
 #include <string_view>
 
+#include "cuda_choice.hpp"
 #include "settings.hpp"
 
 namespace stamp::command {
@@ -28,14 +29,9 @@ enum class Prefer {
 
 /// Throws Error{resource} for a backend that was not built or does not run on this processor,
 /// Error{usage} for a type that the backend does not compute in. Without --backend a processor
-/// that the fast backend does not run on gets the reference.
+/// that the fast backend does not run on gets the reference. CUDA runs where it is asked for.
 [[nodiscard]] inline Choice choose(const Settings& settings, Prefer prefer,
                                    cpu::Isa isa = cpu::best_isa()) {
-  if (settings.backend == "cuda") {
-    fail(Fault::resource,
-         "backend not built: --backend cuda: expected reference or cpu, those of "
-         "this build, found cuda");
-  }
   const bool only_reference = settings.dtype == "fp64";
   const bool fast = settings.backend == "cpu" ||
                     (settings.backend.empty() && !only_reference && isa != cpu::Isa::none);
@@ -47,6 +43,11 @@ enum class Prefer {
     fail(Fault::usage, fmt::format("type not offered: --dtype {}: expected {} on the {} backend",
                                    settings.dtype, fmt::join(dtypes, ", "), backend));
   };
+  if (settings.backend == "cuda") {
+    require_cuda();
+    if (!settings.dtype.empty()) return {"cuda", offered("cuda", {"fp32", "bf16"})};
+    return {"cuda", prefer == Prefer::exactness ? "fp32" : "bf16"};
+  }
   if (fast) {
     if (!settings.dtype.empty()) return {"cpu", offered("cpu", {"fp32", "bf16", "int8"})};
     return {"cpu", prefer == Prefer::exactness ? "fp32" : cpu::name_of(cpu::best_compute(isa))};

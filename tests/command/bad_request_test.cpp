@@ -193,7 +193,7 @@ std::vector<Row> rows() {
       option(64, "top_p_over_1", {"--top-p", "1.5"}, 2, {"--top-p", "1.5"}),
       option(64, "seed_negative", {"--seed=-1"}, 2, {"--seed", "-1"}),
       option(64, "backend_unknown", {"--backend", "tpu"}, 2, {"--backend", "tpu", "reference"}),
-      option(64, "backend_cuda", {"--backend", "cuda"}, 4, {"--backend cuda", "not built"}),
+      option(64, "backend_cuda", {"--backend", "cuda"}, 4, {"--backend cuda", "expected"}),
       option(64, "dtype_not_offered", {"--backend", "reference", "--dtype", "int8"}, 2,
              {"--dtype int8", "fp32"}),
       option(64, "dtype_not_offered_cpu", {"--backend", "cpu", "--dtype", "fp64"}, 2,

@@ -121,6 +121,21 @@ TYPED_TEST(Attend, CausalAndBidirectionalOverOddLengths) {
   }
 }
 
+TYPED_TEST(Attend, ManyKeysOfThePublishedHeadSizes) {
+  for (const Shape& s : {Shape{70, 200, 6, 1, 128}, Shape{130, 130, 2, 2, 80},
+                         Shape{1, 300, 14, 2, 128}, Shape{33, 150, 2, 2, 96}}) {
+    const auto frame = this->backend.frame();
+    Call<TypeParam> call(this->backend, s, 0);
+    const Index history = s.keys - s.rows;
+    call.expect(
+        this->backend, Causal{history}, [&](Index row, Index key) { return key <= row + history; },
+        "Causal");
+    call.expect(
+        this->backend, MaskRows{history / 2, history, s.rows},
+        [&](Index, Index key) { return key < history / 2 || key >= history; }, "MaskRows");
+  }
+}
+
 TYPED_TEST(Attend, BlockDiagonalOverSeveralImagesOneOfThemEmpty) {
   const auto frame = this->backend.frame();
   const std::vector<std::vector<std::int32_t>> divisions{

@@ -39,7 +39,7 @@ struct EngineName {
   template <class B>
   static std::string GetName(int) {
     using T = typename B::Element;
-    if (is_cuda<B>) return cuda_name<B>();
+    if (const std::string cuda = cuda_name<B>(); !cuda.empty()) return cuda;
     if (std::same_as<B, CpuEngine<cpu::Isa::avx2>>) return "cpu_avx2";
     if (std::same_as<B, CpuEngine<cpu::Isa::avx512>>) return "cpu_avx512";
     if (std::same_as<T, float>) return "reference_float";
@@ -226,6 +226,12 @@ class StoredWeight {
   StoredTensor stored_;
   std::vector<double> values_;
 };
+
+/// The numbers that an engine multiplies with: as stored, or as it keeps them.
+template <Backend B>
+[[nodiscard]] std::vector<double> multiplied(const StoredWeight& weight) {
+  return rounds_weights<B> ? weight.rounded_to<typename B::Element>() : weight.values();
+}
 
 /// Every number within the tolerance of T; says which is the worst and by how much.
 template <Element T>

@@ -44,9 +44,11 @@ TYPED_TEST(Matmul, EqualsThePlainLoopOverOddShapesWithAndWithoutBias) {
     const std::string what =
         std::to_string(rows) + " x " + std::to_string(in) + " to " + std::to_string(out);
     matmul(this->backend, y.view(), x.input(), w);
-    expect_close<T>(plain_matmul(x.values(), weight.values(), {}, rows, in, out), y.found(), what);
+    expect_close<T>(plain_matmul(x.values(), multiplied<TypeParam>(weight), {}, rows, in, out),
+                    y.found(), what);
     matmul(this->backend, y.view(), x.input(), w, b);
-    expect_close<T>(plain_matmul(x.values(), weight.values(), bias.rounded_to<T>(), rows, in, out),
+    expect_close<T>(plain_matmul(x.values(), multiplied<TypeParam>(weight), bias.rounded_to<T>(),
+                                 rows, in, out),
                     y.found(), what + " with bias");
     EXPECT_EQ(x.values(), x.found()) << "the input was written to";
   }
@@ -63,7 +65,8 @@ TYPED_TEST(Matmul, TakesWeightsOfEveryStoredTypeAtAnyAlignment) {
       const Operand<TypeParam, Tokens, Hidden> x(this->backend, Tokens{3}, Hidden{11}, 6);
       const Operand<TypeParam, Tokens, Ffn> y(this->backend, Tokens{3}, Ffn{19}, 7);
       matmul(this->backend, y.view(), x.input(), w);
-      expect_close<T>(plain_matmul(x.values(), weight.values(), {}, 3, 11, 19), y.found(),
+      expect_close<T>(plain_matmul(x.values(), multiplied<TypeParam>(weight), {}, 3, 11, 19),
+                      y.found(),
                       std::string(name_of(type)) + " at offset " + std::to_string(offset));
     }
   }

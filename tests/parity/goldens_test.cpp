@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cuda_goldens.hpp>
 #include <nlohmann/json.hpp>
 #include <stamp/cpu.hpp>
 #include <stamp/reference.hpp>
@@ -78,18 +79,14 @@ TEST_P(Goldens, FastCpuInFp32IsPyTorchLayerByLayerWithEveryInstructionSet) {
   }
 }
 
-/// bfloat16 products with float32 activations are no farther from PyTorch's float32 run than
-/// PyTorch's own bfloat16 run is (reference/pytorch/bf16_distances.py), times 1.1. Distances are
-/// relative L2, √(2 - 2·cosine) for tensors of nearly one length.
-TEST_P(Goldens, FastCpuInBf16IsNoFartherThanPyTorchInBf16) {
-  if (GetParam().in_double) return;
-  if (stamp::cpu::best_isa() < stamp::cpu::Isa::avx512) {
-    GTEST_SKIP() << "this processor does not multiply bfloat16";
-  }
-  const auto theirs =
-      stamp::checkpoint::read_json(goldens / "bf16_distances.json")[GetParam().name];
-  const auto run = stamp::read_exported_run(GetParam().activations);
-  auto model = stamp::load<stamp::cpu::Backend>(GetParam().model, {}, stamp::cpu::Compute::bf16);
+/// bfloat16 products are no farther from PyTorch's float32 run than PyTorch's own bfloat16 run is
+/// (reference/pytorch/bf16_distances.py), times 1.1. Distances are relative L2, √(2 - 2·cosine) for
+/// tensors of nearly one length.
+template <class B, class... EngineArguments>
+void expect_no_farther(const Case& golden, EngineArguments... arguments) {
+  const auto theirs = stamp::checkpoint::read_json(goldens / "bf16_distances.json")[golden.name];
+  const auto run = stamp::read_exported_run(golden.activations);
+  auto model = stamp::load<B>(golden.model, {}, arguments...);
   const auto recording = stamp::replay(model.engine(), model.stamp(), run.input);
   const auto rows = stamp::compare_run(run, recording, model.config(),
                                        stamp::tolerance_of(stamp::ElementType::bfloat16));
@@ -97,10 +94,38 @@ TEST_P(Goldens, FastCpuInBf16IsNoFartherThanPyTorchInBf16) {
   for (const auto& row : rows) {
     if (!theirs.contains(row.name)) continue;
     const double distance = std::sqrt(std::max(0.0, 2 - 2 * row.cosine));
-    EXPECT_LE(distance, 1.1 * theirs[row.name].get<double>()) << row.name;
+    EXPECT_LE(distance, 1.1 * theirs[row.name].template get<double>()) << row.name;
     ++compared;
   }
   EXPECT_GE(compared, 5);
+}
+
+TEST_P(Goldens, FastCpuInBf16IsNoFartherThanPyTorchInBf16) {
+  if (GetParam().in_double) return;
+  if (stamp::cpu::best_isa() < stamp::cpu::Isa::avx512) {
+    GTEST_SKIP() << "this processor does not multiply bfloat16";
+  }
+  expect_no_farther<stamp::cpu::Backend>(GetParam(), stamp::cpu::Compute::bf16);
+}
+
+TEST_P(Goldens, CudaInFp32IsPyTorchLayerByLayer) {
+  if (GetParam().in_double) return;
+  if (const auto reason = stamp::test::why_no_cuda(); !reason.empty()) GTEST_SKIP() << reason;
+  stamp::test::on_cuda_float(
+      []<class B>() { run_case<B>(GetParam(), stamp::tolerance_of(stamp::ElementType::float32)); });
+}
+
+TEST_P(Goldens, CudaInBf16IsNoFartherThanPyTorchInBf16) {
+  if (GetParam().in_double) return;
+  if (const auto reason = stamp::test::why_no_cuda(); !reason.empty()) GTEST_SKIP() << reason;
+  stamp::test::on_cuda_bfloat16([]<class B>() { expect_no_farther<B>(GetParam()); });
+}
+
+TEST_P(Goldens, CudaKernelsWalkedOnTheHostArePyTorchLayerByLayer) {
+  if (GetParam().in_double) return;
+  if (!stamp::test::has_walked_kernels) GTEST_SKIP() << "stamp::cuda is not built";
+  stamp::test::on_walked_kernels(
+      []<class B>() { run_case<B>(GetParam(), stamp::tolerance_of(stamp::ElementType::float32)); });
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Goldens, testing::ValuesIn(cases()), [](const auto& tested) {

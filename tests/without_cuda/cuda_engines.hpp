@@ -17,6 +17,10 @@ using AndCuda = ::testing::Types<Others...>;
 template <class>
 inline constexpr bool is_cuda = false;
 
+/// An engine that keeps matrices in its element type, whatever the file has.
+template <class>
+inline constexpr bool rounds_weights = false;
+
 /// "cuda_float" and so on.
 template <class>
 [[nodiscard]] inline std::string cuda_name() {

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+// Times stamp::cuda on a GPU: products and attention at the published sizes, and the phases of an
+// answer about an 896×896 image with random weights of the true 2B sizes. One JSON line a reading;
+// gpu_report.sh runs it, gpu_peers.py times PyTorch on the same shapes.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <random>
+#include <stamp/cuda/engine.hpp>
+#include <stamp/stamp.hpp>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace stamp;
+using Engine = cuda::Engine<bfloat16>;
+using Clock = std::chrono::steady_clock;
+
+[[nodiscard]] double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Seconds of one call: batches of calls are queued until each takes some milliseconds, and the
+/// median, the tenth and the ninetieth per cent of the batches count.
+struct Times {
+  double median = 0;
+  double p10 = 0;
+  double p90 = 0;
+};
+[[nodiscard]] Times time_of(Engine& engine, const std::function<void()>& call) {
+  for (int warm = 0; warm < 3; ++warm) call();
+  engine.device().wait();
+  int calls = 1;
+  for (;; calls *= 2) {
+    const auto start = Clock::now();
+    for (int at = 0; at < calls; ++at) call();
+    engine.device().wait();
+    if (seconds_since(start) > 0.005 || calls >= 4096) break;
+  }
+  std::vector<double> batches;
+  for (int batch = 0; batch < 15; ++batch) {
+    const auto start = Clock::now();
+    for (int at = 0; at < calls; ++at) call();
+    engine.device().wait();
+    batches.push_back(seconds_since(start) / calls);
+  }
+  std::ranges::sort(batches);
+  return {batches[7], batches[1], batches[13]};
+}
+
+void print(const char* kind, const std::string& name, const Times& times, double operations,
+           double bytes) {
+  std::printf(R"({"kind": "%s", "name": "%s", "ms": %.6f, "ms_p10": %.6f, "ms_p90": %.6f, )"
+              R"("tflops": %.3f, "gbytes_per_s": %.1f})"
+              "\n",
+              kind, name.c_str(), times.median * 1e3, times.p10 * 1e3, times.p90 * 1e3,
+              operations / times.median * 1e-12, bytes / times.median * 1e-9);
+  std::fflush(stdout);
+}
+
+[[nodiscard]] std::vector<bfloat16> random_weights(std::size_t count) {
+  std::vector<bfloat16> numbers(count);
+  std::uint64_t state = 1;
+  for (bfloat16& number : numbers) {  // a linear congruence is random enough to time with
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    number = bfloat16((static_cast<float>(state >> 40U) * 0x1p-24F - 0.5F) * 0.07F);
+  }
+  return numbers;
+}
+
+/// Any tensor of any model: matrices share one stretch of random numbers, norms are ones.
+class SharedWeights {
+ public:
+  explicit SharedWeights(const std::vector<ExpectedTensor>& expected) {
+    std::size_t largest = 0;
+    for (const ExpectedTensor& tensor : expected) {
+      StoredTensor& stored = tensors_[tensor.name];
+      stored.type = ElementType::bfloat16;
+      stored.rank = tensor.shape.size();
+      std::ranges::copy(tensor.shape, stored.extents.begin());
+      largest = std::max(largest, static_cast<std::size_t>(stored.size()));
+    }
+    numbers_ = random_weights(largest);
+    ones_.assign(1U << 16U, bfloat16(1.0F));
+    for (auto& [name, stored] : tensors_) {
+      const bool norm = stored.rank == 1 && name.ends_with("weight");
+      stored.data = reinterpret_cast<const std::byte*>(norm ? ones_.data() : numbers_.data());
+    }
+  }
+  [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const {
+    const auto found = tensors_.find(name);
+    return found == tensors_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  std::map<std::string, StoredTensor, std::less<>> tensors_;
+  std::vector<bfloat16> numbers_;
+  std::vector<bfloat16> ones_;
+};
+
+void upload_random(Engine& engine, View<bfloat16, Tokens, Hidden> view, std::uint64_t seed) {
+  std::mt19937 random(static_cast<std::uint32_t>(seed));
+  std::vector<float> numbers(static_cast<std::size_t>(view.size()));
+  for (float& number : numbers) {
+    number = static_cast<float>(random()) * 0x1p-31F - 1;
+  }
+  engine.upload(view, std::span<const float>(numbers));
+}
+
+void time_product(Engine& engine, const std::string& name, Index rows, Index in, Index out) {
+  const auto frame = engine.frame();
+  const auto numbers = random_weights(static_cast<std::size_t>(in * out));
+  StoredTensor stored;
+  stored.type = ElementType::bfloat16;
+  stored.rank = 2;
+  stored.extents = {out, in};
+  stored.data = reinterpret_cast<const std::byte*>(numbers.data());
+  // Weights in turn, so that a product of few rows cannot find them in the cache.
+  const Index copies = std::clamp<Index>((Index{256} << 20U) / (2 * in * out), 1, 16);
+  std::vector<Engine::Matrix<Ffn, Hidden>> weights;
+  for (Index at = 0; at < copies; ++at) {
+    weights.push_back(engine.matrix(stored, Ffn{out}, Hidden{in}));
+  }
+  const auto x = engine.allocate<bfloat16>(Tokens{rows}, Hidden{in});
+  const auto y = engine.allocate<bfloat16>(Tokens{rows}, Ffn{out});
+  upload_random(engine, x, 1);
+  std::size_t turn = 0;
+  const Times times =
+      time_of(engine, [&] { matmul(engine, y, x, weights[turn++ % weights.size()]); });
+  const auto size = static_cast<double>(in) * static_cast<double>(out);
+  print("product", name, times, 2 * static_cast<double>(rows) * size,
+        2 * (size + static_cast<double>(rows * (in + out))));
+}
+
+template <MaskPolicy Mask>
+void time_attention(Engine& engine, const std::string& name, Index rows, Index keys, Index heads,
+                    Index kv_heads, Index dim, Mask mask, double visible) {
+  const auto frame = engine.frame();
+  const auto y = engine.allocate<bfloat16>(Tokens{rows}, Hidden{heads * dim});
+  const auto query = engine.allocate<bfloat16>(Tokens{rows}, Hidden{heads * dim});
+  const auto key = engine.allocate<bfloat16>(Tokens{keys}, Hidden{kv_heads * dim});
+  const auto value = engine.allocate<bfloat16>(Tokens{keys}, Hidden{kv_heads * dim});
+  upload_random(engine, query, 1);
+  upload_random(engine, key, 2);
+  upload_random(engine, value, 3);
+  const auto as_heads = [&](const View<const bfloat16, Tokens, Hidden>& view, Index count) {
+    return erase(split(view, Heads{count}, HeadDim{dim}));
+  };
+  const cuda::AttendCall<bfloat16> call{erase(split(y, Heads{heads}, HeadDim{dim})),
+                                        as_heads(query, heads),
+                                        as_heads(key, kv_heads),
+                                        as_heads(value, kv_heads),
+                                        0.1F,
+                                        cuda::MaskRule(mask)};
+  for (const auto& [kernel, label] : {std::pair{cuda::AttendKernel::tensor, "tensor"},
+                                      std::pair{cuda::AttendKernel::tiled, "tiled"}}) {
+    const Times times = time_of(engine, [&] { attend_with(engine, call, kernel); });
+    print("attention", name + "_" + label, times, 4 * visible * static_cast<double>(heads * dim),
+          2.0 * static_cast<double>(2 * rows * heads * dim + 2 * keys * kv_heads * dim));
+  }
+}
+
+void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config& config) {
+  Stamp<Engine> stamp(config);
+  {
+    const auto start = Clock::now();
+    const SharedWeights weights(expected_tensors(stamp));
+    bind(engine, stamp, weights);
+    engine.device().wait();
+    std::printf(R"({"kind": "load", "name": "%s", "ms": %.1f})"
+                "\n",
+                name.c_str(), seconds_since(start) * 1e3);
+  }
+  const qwen2_vl::PatchGrid grid{1, 64, 64};
+  std::vector<float> pixels(
+      static_cast<std::size_t>(grid.patches() * config.vision.patch_length()));
+  std::mt19937 random(1);
+  for (float& pixel : pixels) pixel = static_cast<float>(random()) * 0x1p-31F - 1;
+  std::vector<std::int32_t> prompt(37, 100);
+  prompt.push_back(static_cast<std::int32_t>(config.tokens.vision_start));
+  prompt.insert(prompt.end(), 1024, static_cast<std::int32_t>(config.tokens.image_pad));
+  prompt.insert(prompt.end(), 38, 100);
+  constexpr int answer = 50;
+  std::map<std::string, std::vector<double>> laps;
+  std::size_t requests = 0;
+  for (int run = 0; run < 6; ++run) {
+    Dialogue<Engine> dialogue(engine, stamp);
+    engine.device().wait();
+    auto start = Clock::now();
+    const auto lap = [&](const char* phase, int parts) {
+      engine.device().wait();
+      if (run > 0) laps[phase].push_back(seconds_since(start) / parts);  // the first one warms up
+      start = Clock::now();
+    };
+    dialogue.look(pixels, std::span(&grid, 1));
+    lap("vision", 1);
+    (void)dialogue.read(prompt);
+    lap("prefill", 1);
+    for (int said = 0; said < answer; ++said) {
+      const std::int32_t id = 100;
+      (void)dialogue.read(std::span(&id, 1));
+    }
+    lap("decode_token", answer);
+    (void)dialogue.segment(static_cast<Index>(prompt.size()) + answer - 1, MaskPositions::text);
+    lap("mask_pass", 1);
+    if (run == 2) requests = engine.device().requests();
+  }
+  for (auto& [phase, times] : laps) {
+    std::ranges::sort(times);
+    std::printf(R"({"kind": "phase", "name": "%s_%s", "ms": %.4f, "ms_p10": %.4f, "ms_p90": %.4f})"
+                "\n",
+                name.c_str(), phase.c_str(), times[times.size() / 2] * 1e3, times.front() * 1e3,
+                times.back() * 1e3);
+  }
+  std::printf(R"({"kind": "memory", "name": "%s_requests_after_warm_up", "count": %zu})"
+              "\n",
+              name.c_str(), engine.device().requests() - requests);
+  std::fflush(stdout);
+}
+
+[[nodiscard]] qwen2_vl::Config published_2b() {
+  qwen2_vl::Config config;
+  config.tokens = {.im_start = 2,
+                   .im_end = 3,
+                   .vision_start = 4,
+                   .vision_end = 5,
+                   .image_pad = 6,
+                   .seg = 7,
+                   .mask = 8};
+  return config;
+}
+
+void report() {
+  Engine engine;
+  const auto& facts = engine.device().facts();
+  std::printf(R"({"kind": "device", "name": "%s", "capability": "%d.%d", "multiprocessors": %d})"
+              "\n",
+              facts.name.c_str(), facts.major, facts.minor, facts.multiprocessors);
+  struct Shape {
+    const char* name;
+    Index in, out;
+  };
+  for (const auto& [name, in, out] :
+       {Shape{"vision_qkv", 1280, 3840}, Shape{"vision_proj", 1280, 1280},
+        Shape{"vision_fc1", 1280, 5120}, Shape{"vision_fc2", 5120, 1280}}) {
+    time_product(engine, std::string(name) + "_4096", 4096, in, out);
+  }
+  for (const Index rows : {1, 1024, 1100}) {
+    for (const auto& [name, in, out] :
+         {Shape{"2b_q", 1536, 1536}, Shape{"2b_kv", 1536, 256}, Shape{"2b_up", 1536, 8960},
+          Shape{"2b_down", 8960, 1536}, Shape{"7b_q", 3584, 3584}, Shape{"7b_kv", 3584, 512},
+          Shape{"7b_up", 3584, 18944}, Shape{"7b_down", 18944, 3584}}) {
+      time_product(engine, std::string(name) + "_" + std::to_string(rows), rows, in, out);
+    }
+  }
+  time_product(engine, "2b_head_1", 1, 1536, 151936);
+  time_product(engine, "square_8192", 8192, 8192, 8192);
+  time_attention(engine, "vision_hd80", 4096, 4096, 16, 16, 80, Bidirectional{4096}, 4096.0 * 4096);
+  time_attention(engine, "prefill_2b", 1100, 1100, 12, 2, 128, Causal{0}, 1100.0 * 1101 / 2);
+  time_attention(engine, "prefill_7b", 1100, 1100, 28, 4, 128, Causal{0}, 1100.0 * 1101 / 2);
+  time_attention(engine, "mask_2b", 1024, 2174, 12, 2, 128, MaskRows{1150, 1150, 1024},
+                 1024.0 * 2174);
+  time_attention(engine, "mask_7b", 1024, 2174, 28, 4, 128, MaskRows{1150, 1150, 1024},
+                 1024.0 * 2174);
+  time_attention(engine, "decode_2b", 1, 1150, 12, 2, 128, Causal{1149}, 1150.0);
+  time_attention(engine, "decode_7b", 1, 1150, 28, 4, 128, Causal{1149}, 1150.0);
+  time_phases(engine, "2b", published_2b());
+}
+
+}  // namespace
+
+int main() {
+  try {
+    report();
+    return 0;
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return static_cast<int>(error.fault());
+  }
+}

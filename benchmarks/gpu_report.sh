@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Everything that only a GPU can show, in less than ten minutes and without a network: the tests of
+# operations and goldens on the CUDA engines, compute-sanitizer over the small shapes, our times and
+# PyTorch's. Run gpu_bundle.sh first, elsewhere; this needs the repository, gpu-bundle/, a driver,
+# and a python3 with PyTorch for its side. Writes report.txt, results.jsonl and logs.tar.gz.
+#   bash benchmarks/gpu_report.sh [FOLDER, default $OUT or gpu-report]
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+out=${1:-${OUT:-gpu-report}}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+work=$(mktemp -d)
+logs=$work/logs
+mkdir -p "$logs"
+failed=0
+
+say() { echo "$*" | tee -a "$out/report.txt"; }
+finish() { tar -C "$work" -czf "$out/logs.tar.gz" logs; }
+trap finish EXIT
+: >"$out/report.txt"
+: >"$out/results.jsonl"
+
+[[ -f gpu-bundle/programs.tar.xz ]] || { say "no gpu-bundle/programs.tar.xz: run benchmarks/gpu_bundle.sh first"; exit 2; }
+tar -C "$work" -xJf gpu-bundle/programs.tar.xz
+# The programs look for goldens where their sources stood.
+source_folder=$(cat "$work/source_folder")
+if [[ ! -e $source_folder ]]; then
+  mkdir -p "$(dirname "$source_folder")" && ln -s "$root" "$source_folder"
+fi
+cublas=$(python3 -c '
+import glob, sys
+for folder in sys.path:
+    for inner in ("cu13", "cublas"):
+        for found in glob.glob(folder + "/nvidia/" + inner + "/lib/libcublasLt.so.13"):
+            print(found.rsplit("/", 1)[0])' 2>/dev/null | head -n 1)
+export LD_LIBRARY_PATH=$work/lib:${cublas:+$cublas:}${LD_LIBRARY_PATH:-}
+say "commit $(cat "$work/commit"), $(date -u +%Y-%m-%dT%H:%MZ)"
+say "$(nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,clocks.mem --format=csv,noheader 2>&1)"
+say "cuBLASLt: ${cublas:-the one of the system}"
+
+# name, seconds, command
+run() {
+  local name=$1 limit=$2 start=$SECONDS code=0
+  shift 2
+  timeout "$limit" "$@" >"$logs/$name.log" 2>&1 || code=$?
+  [[ $code -eq 0 ]] || failed=1
+  local sums
+  sums=$(grep -hE '(PASSED|SKIPPED|FAILED).* [0-9]+ test|ERROR SUMMARY|RACECHECK SUMMARY' "$logs/$name.log" | tr -s ' \n' ' ')
+  say "$(printf '%-34s exit %3d  %4d s  %s' "$name" "$code" $((SECONDS - start)) "$sums")"
+}
+
+say "== operations and goldens on the GPU"
+for program in attend matmul norm pointwise embed_rotate memory; do
+  run "$program" 120 "$work/bin/${program}_test" --gtest_filter='*cuda_float*:*cuda_bfloat16*'
+done
+run host 60 "$work/bin/host_test"
+run goldens 150 "$work/bin/goldens_test" --gtest_filter='*CudaIn*'
+run parity 60 "$work/bin/stamp" parity --backend cuda --model tests/goldens/models/tied \
+  --activations tests/goldens/activations/tied-single.safetensors --quiet
+run segment 60 "$work/bin/stamp" segment --backend cuda --model examples/models/tiny examples/images/demo.png "the red circle" \
+  --out "$work/answer" --quiet
+
+say "== times"
+measure() { # name, seconds, command
+  local name=$1
+  run "$@"
+  sed -n "s/^{/{\"side\": \"$name\", /p" "$logs/$name.log" >>"$out/results.jsonl"
+}
+measure torch_before 100 python3 benchmarks/gpu_peers.py
+measure stamp 120 "$work/bin/cuda_report"
+python3 benchmarks/gpu_table.py "$out/results.jsonl" 2>&1 | tee -a "$out/report.txt"
+say "== compute-sanitizer"
+sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
+if [[ -x $sanitizer ]]; then
+  # What does not fit into the ten minutes is named, never passed over in silence.
+  for tool in memcheck racecheck initcheck synccheck; do
+    for program in attend norm pointwise embed_rotate matmul; do
+      # cuBLASLt's own kernels are many and not ours: of matmul only what stays in our hands.
+      filter='*cuda_bfloat16*:*cuda_float*'
+      [[ $program != matmul ]] || filter='*cuda_bfloat16.TakesWeights*'
+      if ((SECONDS > 520)); then
+        say "left out for time: ${tool}_$program"
+        continue
+      fi
+      run "${tool}_$program" 40 "$sanitizer" --tool "$tool" --error-exitcode 9 \
+        "$work/bin/${program}_test" --gtest_filter="$filter"
+    done
+  done
+else
+  say "no compute-sanitizer here"
+  failed=1
+fi
+
+verdict="all of it passed"
+[[ $failed -eq 0 ]] || verdict="SOMETHING FAILED"
+say "$verdict in $SECONDS s"
+exit $failed

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// --backend cuda in a build without stamp::cuda: refused by name. with_cuda/ holds the other
+// version; CMake chooses one by its folder.
+#pragma once
+
+#include <stamp/tensor/check.hpp>
+#include <string_view>
+
+namespace stamp::command {
+
+/// Throws Error{resource} unless this build and this machine have what --backend cuda needs.
+inline void require_cuda() {
+  fail(Fault::resource,
+       "backend not built: --backend cuda: expected reference or cpu, those of this build, found "
+       "cuda");
+}
+
+/// run.operator()<Engine>() for the engine of a type.
+template <class Run>
+int with_cuda_engine(std::string_view, const Run&) {
+  require_cuda();
+  return 0;
+}
+
+}  // namespace stamp::command

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walks; grids and alignment as the launches in cuda/*.cu choose them.
+#include <cstring>
+#include <cuda/bodies.hpp>
+#include <cuda/walk.cuh>
+#include <stamp/cuda/activation.cuh>
+#include <stamp/cuda/attend/combine.cuh>
+#include <stamp/cuda/attend/naive.cuh>
+#include <stamp/cuda/attend/tiled.cuh>
+#include <stamp/cuda/norm.cuh>
+#include <stamp/cuda/product.cuh>
+#include <stamp/cuda/rotate.cuh>
+
+namespace stamp::test::walked {
+
+using namespace stamp::cuda;
+
+template <Element T>
+void rms_norm(Erased<T> y, Erased<const T> x, const T* weight, float eps) {
+  std::vector<float> shared(norm_shared);
+  walk<NormRegisters>(norm_threads, y.rows, 1, 1, shared,
+                      [&](auto& block) { rms_norm_body(block, shared.data(), y, x, weight, eps); });
+}
+template <Element T>
+void layer_norm(Erased<T> y, Erased<const T> x, const T* weight, const T* bias, float eps) {
+  std::vector<float> shared(norm_shared);
+  walk<NormRegisters>(norm_threads, y.rows, 1, 1, shared, [&](auto& block) {
+    layer_norm_body(block, shared.data(), y, x, weight, bias, eps);
+  });
+}
+
+namespace {
+template <Element T, class Function>
+void pointwise(Erased<T> y, Erased<const T> x, Function function) {
+  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(x.data, x.stride);
+  const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
+  walk<NoRegisters>(pointwise_threads, y.rows * chunks,
+                    [&](auto& block) { pointwise_body(block, y, x, aligned, function); });
+}
+template <Element T>
+Erased<const T> as_input(Erased<T> x) {
+  return {x.data, x.rows, x.columns, x.stride};
+}
+}  // namespace
+
+template <Element T>
+void quick_gelu(Erased<T> x) {
+  pointwise(x, as_input(x), QuickGelu{});
+}
+template <Element T>
+void gelu(Erased<T> x) {
+  pointwise(x, as_input(x), Gelu{});
+}
+template <Element T>
+void swiglu(Erased<T> gate, Erased<const T> up) {
+  pointwise(gate, up, Swiglu{});
+}
+template <Element T>
+void add(Erased<T> y, Erased<const T> x) {
+  pointwise(y, x, Add{});
+}
+template <Element T>
+void copy(Erased<T> y, Erased<const T> x) {
+  pointwise(y, x, Copy{});
+}
+
+template <Element T>
+void rotate(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine) {
+  walk<NoRegisters>(rotate_threads, x.rows,
+                    [&](auto& block) { rotate_body(block, x, cosine, sine); });
+}
+template <Element T>
+void gather(Erased<T> y, const T* table, const std::int32_t* which) {
+  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(table, y.columns);
+  const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
+  walk<NoRegisters>(pointwise_threads, y.rows * chunks,
+                    [&](auto& block) { gather_body(block, y, table, which, aligned); });
+}
+
+namespace {
+Index skinny_grid(Index rows, Index out) {
+  return (out + product_warps - 1) / product_warps * ((rows + skinny_rows - 1) / skinny_rows);
+}
+}  // namespace
+
+template <Element T>
+void skinny_product(const Product<T>& p) {
+  const bool aligned = aligned_rows(p.x.data, p.x.stride) && aligned_rows(p.w, p.x.columns);
+  walk<SkinnyRegisters>(product_threads, skinny_grid(p.y.rows, p.y.columns),
+                        [&](auto& block) { skinny_product_body(block, p, aligned); });
+}
+template <Element T>
+void plain_product(const Product<T>& p) {
+  const Index chunks = (p.y.columns + product_threads - 1) / product_threads;
+  walk<NoRegisters>(product_threads, p.y.rows * chunks,
+                    [&](auto& block) { plain_product_body(block, p); });
+}
+template <Element T>
+void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up) {
+  const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
+                       aligned_rows(up, x.columns);
+  walk<SwigluRegisters>(product_threads, skinny_grid(y.rows, y.columns),
+                        [&](auto& block) { skinny_swiglu_body(block, y, x, gate, up, aligned); });
+}
+
+template <Element T>
+void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
+  if (call.y.rows == 0) return;
+  std::vector<float> shared(TiledShared::floats(call.y.dim));
+  if (kernel == AttendKernel::naive) {
+    return walk<NaiveRegisters>(warp_size, call.y.rows * call.y.heads,
+                                [&](auto& block) { attend_naive_body(block, call); });
+  }
+  const auto rows = static_cast<std::size_t>(count * call.key.heads * call.packed_rows());
+  std::vector<float> largest(rows, NAN);
+  std::vector<float> sum(rows, NAN);
+  std::vector<float> values(rows * static_cast<std::size_t>(call.y.dim), NAN);
+  const AttendParts parts{count, largest.data(), sum.data(), values.data()};
+  if constexpr (std::same_as<T, bfloat16>) {
+    if (kernel == AttendKernel::tensor) attend_tensor(call, parts);
+  }
+  if (kernel == AttendKernel::tiled) {
+    walk<TiledRegisters>(
+        tiled_threads, divide_up(call.packed_rows(), tiled_rows), call.key.heads, count, shared,
+        [&](auto& block) { attend_tiled_body(block, shared.data(), call, parts); });
+  }
+  if (count == 1) return;
+  std::vector<float> none;
+  walk<CombineRegisters>(combine_threads, call.packed_rows(), call.key.heads, 1, none,
+                         [&](auto& block) { attend_combine_body(block, call, parts); });
+}
+
+template void rms_norm(Erased<float>, Erased<const float>, const float*, float);
+template void layer_norm(Erased<float>, Erased<const float>, const float*, const float*, float);
+template void quick_gelu(Erased<float>);
+template void gelu(Erased<float>);
+template void swiglu(Erased<float>, Erased<const float>);
+template void add(Erased<float>, Erased<const float>);
+template void copy(Erased<float>, Erased<const float>);
+template void rotate(ErasedHeads<float>, Erased<const float>, Erased<const float>);
+template void gather(Erased<float>, const float*, const std::int32_t*);
+template void skinny_product(const Product<float>&);
+template void plain_product(const Product<float>&);
+template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, const float*);
+template void attend(const AttendCall<float>&, AttendKernel, Index);
+
+template void rms_norm(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, float);
+template void layer_norm(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, const bfloat16*,
+                         float);
+template void quick_gelu(Erased<bfloat16>);
+template void gelu(Erased<bfloat16>);
+template void swiglu(Erased<bfloat16>, Erased<const bfloat16>);
+template void add(Erased<bfloat16>, Erased<const bfloat16>);
+template void copy(Erased<bfloat16>, Erased<const bfloat16>);
+template void rotate(ErasedHeads<bfloat16>, Erased<const float>, Erased<const float>);
+template void gather(Erased<bfloat16>, const bfloat16*, const std::int32_t*);
+template void skinny_product(const Product<bfloat16>&);
+template void plain_product(const Product<bfloat16>&);
+template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
+                            const bfloat16*);
+template void attend(const AttendCall<bfloat16>&, AttendKernel, Index);
+
+}  // namespace stamp::test::walked

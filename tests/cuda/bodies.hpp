@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel bodies of stamp::cuda walked on the host, behind erased operands: the tests that compare
+// them with the reference are compiled without nvcc.
+#pragma once
+
+#include <stamp/cuda/attend/kernels.hpp>
+#include <stamp/cuda/product.hpp>
+
+namespace stamp::test::walked {
+
+template <Element T>
+void rms_norm(Erased<T> y, Erased<const T> x, const T* weight, float eps);
+template <Element T>
+void layer_norm(Erased<T> y, Erased<const T> x, const T* weight, const T* bias, float eps);
+template <Element T>
+void quick_gelu(Erased<T> x);
+template <Element T>
+void gelu(Erased<T> x);
+template <Element T>
+void swiglu(Erased<T> gate, Erased<const T> up);
+template <Element T>
+void add(Erased<T> y, Erased<const T> x);
+template <Element T>
+void copy(Erased<T> y, Erased<const T> x);
+template <Element T>
+void rotate(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine);
+template <Element T>
+void gather(Erased<T> y, const T* table, const std::int32_t* which);
+template <Element T>
+void skinny_product(const cuda::Product<T>& product);
+template <Element T>
+void plain_product(const cuda::Product<T>& product);
+template <Element T>
+void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up);
+
+/// The tensor-core kernel, on fibers (fibers/tensor.cpp).
+void attend_tensor(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);
+
+/// The kernel and, with parts > 1, the combination.
+template <Element T>
+void attend(const cuda::AttendCall<T>& call, cuda::AttendKernel kernel, Index parts);
+
+}  // namespace stamp::test::walked

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stamp::cuda decides on the host: memory, tiles, splits, masks, sentences of errors.
+#include <gtest/gtest.h>
+
+#include <set>
+#include <stamp/cuda/attend/kernels.hpp>
+#include <stamp/cuda/distinct.hpp>
+#include <stamp/cuda/engine.hpp>
+#include <stamp/cuda/faults.hpp>
+#include <stamp/cuda/pool.hpp>
+
+namespace stamp::cuda {
+namespace {
+
+static_assert(stamp::Backend<Engine<float>>);
+static_assert(stamp::Backend<Engine<bfloat16>>);
+
+/// Host memory with a limit.
+struct Books {
+  std::size_t limit = std::size_t{64} << 20U;
+  std::map<void*, std::size_t> out;
+  [[nodiscard]] std::size_t held() const {
+    std::size_t sum = 0;
+    for (const auto& [block, size] : out) sum += size;
+    return sum;
+  }
+};
+struct Source {
+  Books* books;
+  std::byte* allocate(std::size_t bytes) const {
+    if (books->held() + bytes > books->limit) return nullptr;
+    auto* const block = static_cast<std::byte*>(::operator new(bytes));
+    books->out[block] = bytes;
+    return block;
+  }
+  void release(void* block) const noexcept {
+    books->out.erase(block);
+    ::operator delete(block);
+  }
+  void poison(std::byte* bytes, std::size_t count) const noexcept {
+    std::memset(bytes, 0xff, count);
+  }
+};
+
+TEST(CudaPool, HandsOutWhatWasGivenBackAndAsksNoMore) {
+  Books books;
+  Pool<Source> pool{Source{&books}};
+  for (int pass = 0; pass < 3; ++pass) {
+    void* const a = pool.allocate(1000);
+    void* const b = pool.allocate(3U << 20U);
+    pool.release(a);
+    void* const c = pool.allocate(900);  // fits where the thousand were
+    EXPECT_EQ(a, c);
+    pool.release(b);
+    pool.release(c);
+  }
+  EXPECT_EQ(pool.requests(), 2U);
+}
+
+TEST(CudaPool, ABlockThatWastesMoreThanAQuarterIsNotTaken) {
+  Books books;
+  Pool<Source> pool{Source{&books}};
+  void* const large = pool.allocate(1U << 20U);
+  pool.release(large);
+  void* const small = pool.allocate(1000);
+  EXPECT_NE(large, small);
+  EXPECT_EQ(pool.requests(), 2U);
+}
+
+TEST(CudaPool, GivesItsFreeBlocksBackBeforeItGivesUp) {
+  Books books;
+  books.limit = 10U << 20U;
+  {
+    Pool<Source> pool{Source{&books}};
+    void* const first = pool.allocate(8U << 20U);
+    EXPECT_EQ(pool.allocate(4U << 20U), nullptr);
+    pool.release(first);
+    EXPECT_NE(pool.allocate(4U << 20U), nullptr);
+    pool.release(nullptr);
+  }
+  EXPECT_TRUE(books.out.empty()) << "what is still in use goes back with the pool, too";
+}
+
+TEST(CudaArena, RewindsAndStopsAsking) {
+  Books books;
+  {
+    Arena<Source> arena{Source{&books}};
+    std::size_t held = 0;
+    for (int pass = 0; pass < 3; ++pass) {
+      const Arena<Source>::Frame frame(arena);
+      float* const a = arena.allocate<float>(100);
+      float* const b = arena.allocate<float>(5'000'000);
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(b) % 16, 0U);
+      EXPECT_GE(reinterpret_cast<std::byte*>(b) - reinterpret_cast<std::byte*>(a), 0);
+      if (pass == 0) held = books.held();
+      EXPECT_EQ(books.held(), held);
+    }
+    EXPECT_THROW((void)arena.allocate<float>(Index{1} << 62U), Error);
+  }
+  EXPECT_TRUE(books.out.empty());
+}
+
+/// Every policy over some rows, as rule and as itself.
+template <MaskPolicy Mask>
+void expect_same_rule(const Mask& mask, Index rows, Index keys) {
+  const MaskRule rule(mask);
+  for (Index row = 0; row < rows; ++row) {
+    for (Index key = 0; key < keys; ++key) {
+      EXPECT_EQ(rule.visible(row, keys).sees(key), mask.visible(row).sees(key))
+          << "row " << row << ", key " << key;
+    }
+  }
+}
+
+TEST(CudaMaskRule, IsThePolicyAndNeverPassesTheLastKey) {
+  const std::vector<std::int32_t> boundaries{0, 3, 3, 9};
+  const std::vector<std::int32_t> histories{4, 0, 7};
+  expect_same_rule(Causal{5}, 6, 11);
+  expect_same_rule(Bidirectional{7}, 3, 7);
+  expect_same_rule(BlockDiagonal{boundaries.data(), 3}, 9, 9);
+  expect_same_rule(HybridMask{4, 5}, 9, 9);
+  expect_same_rule(MaskRows{3, 6, 4}, 4, 10);
+  expect_same_rule(MaskBlocks{histories.data(), 8, 2}, 6, 14);
+  const std::vector<Visible> table{{{0, 2}, {5, 7}}, {{1, 4}, {}}};
+  EXPECT_TRUE(MaskRule(table.data()).visible(0, 9).sees(6));
+  EXPECT_FALSE(MaskRule(table.data()).visible(1, 9).sees(0));
+  const Visible cut = MaskRule(Causal{10}).visible(5, 12);
+  EXPECT_EQ(cut.history.end, 12);
+}
+
+/// Tiles of a query tile over a rule: each visible key once, and never a tile that nobody sees.
+void expect_covering(const MaskRule& rule, Index first, Index rows, Index keys, Index width) {
+  KeyTiles tiles{{}, width};
+  for (Index row = first; row < first + rows; ++row) tiles.hull.join(rule.visible(row, keys));
+  tiles.hull.close();
+  std::multiset<Index> read;
+  for (Index at = 0; at < tiles.count(); ++at) {
+    const KeyRange tile = tiles.tile(at);
+    EXPECT_GT(tile.size(), 0);
+    EXPECT_LE(tile.size(), width);
+    for (Index key = tile.begin; key < tile.end; ++key) read.insert(key);
+  }
+  std::set<Index> seen;
+  for (Index row = first; row < first + rows; ++row) {
+    for (Index key = 0; key < keys; ++key) {
+      if (rule.visible(row, keys).sees(key)) seen.insert(key);
+    }
+  }
+  for (const Index key : seen) EXPECT_EQ(read.count(key), 1U) << key;
+  for (const Index key : read) EXPECT_LE(read.count(key), 1U) << key;
+  if (seen.empty()) {
+    EXPECT_EQ(tiles.count(), 0) << "tiles that nobody sees";
+  }
+}
+
+TEST(CudaTiles, CoverWhatIsVisibleOnceAndNothingElse) {
+  const std::vector<std::int32_t> boundaries{0, 30, 30, 71, 130};
+  const std::vector<std::int32_t> histories{40, 0, 17};
+  const std::vector<Visible> odd{{{4, 9}, {20, 30}}, {{12, 25}, {}}, {{}, {2, 3}}, {}};
+  for (const Index width : {1, 7, 32, 64}) {
+    for (const Index first : {0, 5, 60}) {
+      expect_covering(MaskRule(Causal{20}), first, 32, 130, width);
+      expect_covering(MaskRule(BlockDiagonal{boundaries.data(), 4}), first, 32, 130, width);
+      expect_covering(MaskRule(HybridMask{50, 60}), first, 32, 110, width);
+      expect_covering(MaskRule(MaskRows{33, 50, 64}), first, 32, 114, width);
+      expect_covering(MaskRule(MaskBlocks{histories.data(), 50, 32}), first, 32, 146, width);
+    }
+    expect_covering(MaskRule(odd.data()), 0, 4, 40, width);
+    expect_covering(MaskRule(MaskRows{0, 4, 0}), 0, 3, 9, width);
+  }
+}
+
+TEST(CudaTiles, PartsFollowEachOtherAndDifferByOne) {
+  for (const Index tiles : {0, 1, 5, 18, 64}) {
+    for (const Index parts : {1, 2, 3, 9}) {
+      Index next = 0;
+      for (Index part = 0; part < parts; ++part) {
+        const KeyRange range = part_of(tiles, part, parts);
+        EXPECT_EQ(range.begin, next);
+        EXPECT_LE(range.size(), tiles / parts + 1);
+        next = range.end;
+      }
+      EXPECT_EQ(next, tiles);
+    }
+  }
+}
+
+TEST(CudaTiles, SplitsOnlyWhatLeavesTheDeviceIdle) {
+  EXPECT_EQ(split_keys(1024, 64, 132), 1);  // the vision tower
+  EXPECT_EQ(split_keys(2, 18, 132), 9);     // decoding: two key heads over 1150 keys
+  EXPECT_EQ(split_keys(2, 1, 132), 1);      // a short dialogue
+  EXPECT_EQ(split_keys(0, 0, 132), 1);
+  EXPECT_EQ(split_keys(60, 100, 132), 2);
+}
+
+TEST(CudaTiles, AGroupOfHeadsSharesATile) {
+  const PackedRows packing{6};
+  std::set<std::pair<Index, Index>> seen;
+  for (Index packed = 0; packed < 6 * 4; ++packed) {
+    seen.emplace(packing.token(packed), packing.head(packed, 1));
+  }
+  EXPECT_EQ(seen.size(), 24U);
+  EXPECT_EQ(seen.begin()->second, 6);
+  EXPECT_EQ(seen.rbegin()->first, 3);
+  EXPECT_EQ(seen.rbegin()->second, 11);
+}
+
+TEST(CudaAttend, TakesTensorCoresWhereElementTypeHeadSizeAndAlignmentAllow) {
+  alignas(16) bfloat16 memory[8]{};
+  AttendCall<bfloat16> call{{memory, 4, 12, 80, 960},
+                            {memory, 4, 12, 80, 3840},
+                            {memory, 64, 2, 80, 3840},
+                            {memory, 64, 2, 80, 3840},
+                            1.0F,
+                            MaskRule(Causal{60})};
+  EXPECT_EQ(kernel_for(call), AttendKernel::tensor);
+  call.key.stride = 3841;
+  EXPECT_EQ(kernel_for(call), AttendKernel::tiled);
+  call.key.stride = 3840;
+  call.y.dim = 72;
+  EXPECT_EQ(kernel_for(call), AttendKernel::tiled);
+  call.y.dim = 144;
+  EXPECT_EQ(kernel_for(call), AttendKernel::naive);
+}
+
+TEST(CudaDistinct, NamesEveryIdOnce) {
+  const std::vector<std::int32_t> ids{7, 3, 7, 7, 9, 3};
+  const Distinct distinct(ids);
+  EXPECT_EQ(distinct.values, (std::vector<std::int32_t>{7, 3, 9}));
+  EXPECT_EQ(distinct.which, (std::vector<std::int32_t>{0, 1, 0, 0, 2, 1}));
+  EXPECT_TRUE(Distinct({}).values.empty());
+}
+
+TEST(CudaFaults, AreOneClearSentenceEach) {
+  EXPECT_EQ(why_no_device(0, 13000, 0), "cuda: no device: expected an NVIDIA driver, found none");
+  EXPECT_EQ(why_no_device(12040, 13000, 1),
+            "cuda: driver too old: expected one for CUDA 13.0, found one for CUDA 12.4");
+  EXPECT_EQ(why_no_device(13000, 13000, 0), "cuda: no device: expected an NVIDIA GPU, found none");
+  EXPECT_EQ(why_no_device(13010, 13000, 2), "");
+  EXPECT_EQ(no_code_for("Tesla T4", 7, 5, "80 90a-real"),
+            "cuda: architecture not built: expected code for compute capability 7.5 (Tesla T4), "
+            "found 80 90a-real");
+  EXPECT_EQ(out_of_memory(std::size_t{3} << 29U, std::size_t{100} << 20U, std::size_t{80} << 30U),
+            "cuda: out of device memory: needed 1536.0 MiB, free are 100.0 MiB of 81920.0 MiB");
+  EXPECT_EQ(kernel_fault("an illegal memory access was encountered", "norm.cu:42"),
+            "cuda: kernel fault: an illegal memory access was encountered, noticed at norm.cu:42");
+  EXPECT_EQ(place(std::source_location::current()).rfind("host_test.cpp:", 0), 0U);
+}
+
+TEST(CudaFaults, AnEngineWithoutADeviceSaysWhyAndIsAMissingResource) {
+  const std::string missing = missing_device();
+  if (missing.empty()) GTEST_SKIP() << "this machine has a GPU";
+  try {
+    const Engine<bfloat16> engine;
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.fault(), Fault::resource);
+    EXPECT_EQ(error.what(), missing);
+  }
+}
+
+}  // namespace
+}  // namespace stamp::cuda

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// An engine whose operations are the CUDA kernels' bodies, walked on the host over host memory: all
+// tests of operations and all goldens run on it where there is no GPU. What it cannot show is what
+// only a GPU does: threads at the same time, tensor cores, the runtime.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cuda/bodies.hpp>
+#include <stamp/cuda/attend.hpp>
+#include <stamp/cuda/distinct.hpp>
+#include <stamp/reference/engine.hpp>
+
+namespace stamp::test {
+
+/// Memory, weights and the way in and out are the reference's.
+template <Element T>
+struct Walked : reference::Engine<T> {
+  using reference::Engine<T>::Engine;
+};
+
+namespace walked {
+
+/// A weight as the device would keep it: dense, in T.
+template <Element T>
+[[nodiscard]] std::vector<T> resident(const StoredTensor& stored, Index count) {
+  std::vector<float> wide(static_cast<std::size_t>(count));
+  widen_stored(stored, 0, count, wide.data());
+  std::vector<T> kept;
+  for (const float value : wide) kept.push_back(narrow<T>(value));
+  return kept;
+}
+template <Element T, Axis A>
+[[nodiscard]] std::vector<T> resident(const Tensor<float, A>& vector) {
+  std::vector<T> kept;
+  for (const float value : vector.values()) kept.push_back(narrow<T>(value));
+  return kept;
+}
+/// Two ways to the same numbers, each rounded once.
+template <Element T>
+void expect_agreement(const char* what, Erased<const T> a, Erased<const T> b,
+                      float absolute = 1e-5F) {
+  for (Index row = 0; row < a.rows; ++row) {
+    for (Index at = 0; at < a.columns; ++at) {
+      const float one = widen(a.row(row)[at]);
+      const float other = widen(b.row(row)[at]);
+      const float limit = absolute + std::abs(one) * (sizeof(T) == 2 ? 0x1p-7F : 1e-5F);
+      if (std::abs(one - other) <= limit || (std::isnan(one) && std::isnan(other))) continue;
+      ADD_FAILURE() << what << " disagree: " << one << " and " << other << " in row " << row
+                    << ", column " << at;
+      return;
+    }
+  }
+}
+template <class T, Axis... Axes>
+[[nodiscard]] Erased<T> as_rows(const View<T, Axes...>& view) {
+  return {view.data(), view.extents()[0], view.row_size(), view.stride()};
+}
+
+}  // namespace walked
+
+template <Element T, Axis R, Axis O, Axis I, class... Bias>
+void matmul(Walked<T>& engine, View<T, R, O> y, In<T, R, I> x, const reference::Matrix<O, I>& w,
+            const Bias&... bias) {
+  reference::detail::check_product<T, R, O, I>(y, x, w);
+  (check_extent("matmul bias", w.out, bias.view().template axis_at<0>()), ...);
+  const auto weight = walked::resident<T>(w.stored, w.out.size * w.in.size);
+  std::vector<T> added;
+  ((added = walked::resident<T>(bias)), ...);
+  const cuda::Product<T> product{erase(y), erase(x), weight.data(),
+                                 sizeof...(bias) == 0 ? nullptr : added.data()};
+  // Both of our own products, one into y and one beside it.
+  const auto frame = engine.frame();
+  auto other = product;
+  const auto copy = engine.template allocate<T>(y.template axis_at<0>(), y.template axis_at<1>());
+  other.y = erase(copy);
+  walked::skinny_product(product);
+  walked::plain_product(other);
+  walked::expect_agreement<T>("two products", erase(View<const T, R, O>(y)),
+                              erase(View<const T, R, O>(copy)));
+}
+
+template <Element T, Axis... Axes>
+void add(Walked<T>&, View<T, Axes...> y, In<T, Axes...> x) {
+  check_same_shape("add", y, x);
+  walked::add(walked::as_rows(y), walked::as_rows(x));
+}
+template <Element T, Axis... Axes>
+void copy(Walked<T>&, View<T, Axes...> y, In<T, Axes...> x) {
+  check_same_shape("copy", y, x);
+  walked::copy(walked::as_rows(y), walked::as_rows(x));
+}
+
+template <Element T, Axis R, Axis A>
+void rms_norm(Walked<T>&, View<T, R, A> y, In<T, R, A> x,
+              const std::type_identity_t<Tensor<float, A>>& weight, double eps) {
+  check_same_shape("rms_norm", y, x);
+  check_extent("rms_norm weight", y.template axis_at<1>(), weight.view().template axis_at<0>());
+  walked::rms_norm(erase(y), erase(x), walked::resident<T>(weight).data(), static_cast<float>(eps));
+}
+template <Element T, Axis R, Axis A>
+void layer_norm(Walked<T>&, View<T, R, A> y, In<T, R, A> x,
+                const std::type_identity_t<Tensor<float, A>>& weight,
+                const std::type_identity_t<Tensor<float, A>>& bias, double eps) {
+  check_same_shape("layer_norm", y, x);
+  check_extent("layer_norm weight", y.template axis_at<1>(), weight.view().template axis_at<0>());
+  check_extent("layer_norm bias", y.template axis_at<1>(), bias.view().template axis_at<0>());
+  walked::layer_norm(erase(y), erase(x), walked::resident<T>(weight).data(),
+                     walked::resident<T>(bias).data(), static_cast<float>(eps));
+}
+
+template <Element T, Axis R, Axis A>
+void quick_gelu(Walked<T>&, View<T, R, A> x) {
+  walked::quick_gelu(erase(x));
+}
+template <Element T, Axis R, Axis A>
+void gelu(Walked<T>&, View<T, R, A> x) {
+  walked::gelu(erase(x));
+}
+template <Element T, Axis R, Axis A>
+void swiglu(Walked<T>&, View<T, R, A> gate, In<T, R, A> up) {
+  check_same_shape("swiglu", gate, up);
+  walked::swiglu(erase(gate), erase(up));
+}
+
+/// Gate and up in one kernel, whatever the number of rows; the rest as ops/fused.hpp has it.
+template <Element T, Axis R, Axis H, Axis F, class X>
+void swiglu_mlp(Walked<T>& engine, View<T, R, H> y, const X& x, const reference::Matrix<F, H>& gate,
+                const reference::Matrix<F, H>& up, const reference::Matrix<H, F>& down) {
+  const auto frame = engine.frame();
+  const auto inner = engine.template allocate<T>(y.template axis_at<0>(), gate.out);
+  const In<T, R, H> input = x;
+  const Index count = gate.out.size * gate.in.size;
+  walked::skinny_swiglu(erase(inner), erase(input), walked::resident<T>(gate.stored, count).data(),
+                        walked::resident<T>(up.stored, count).data());
+  matmul_add(engine, y, inner, down);
+}
+
+template <Element T, Axis R, Axis H, Axis D>
+void rotate(Walked<T>&, View<T, R, H, D> x, In<float, R, Pairs> cosine, In<float, R, Pairs> sine) {
+  const Index pairs = x.extents()[2] / 2;
+  check_extent("rotate", x.template axis_at<0>(), cosine.template axis_at<0>());
+  check_extent("rotate", x.template axis_at<0>(), sine.template axis_at<0>());
+  check_extent("rotate", Pairs{pairs}, cosine.template axis_at<1>());
+  check_extent("rotate", Pairs{pairs}, sine.template axis_at<1>());
+  walked::rotate(erase(x), erase(cosine), erase(sine));
+}
+
+template <Element T, Axis R, Axis V, Axis A>
+void embed(Walked<T>& engine, View<T, R, A> y, const reference::Matrix<V, A>& table,
+           std::span<const std::int32_t> ids) {
+  reference::embed(static_cast<reference::Engine<T>&>(engine), y, table, ids);  // its checks
+  const cuda::Distinct distinct(ids);
+  std::vector<T> rows;
+  for (const std::int32_t id : distinct.values) {
+    std::vector<float> row(static_cast<std::size_t>(table.in.size));
+    widen_stored(table.stored, id * table.in.size, table.in.size, row.data());
+    for (const float value : row) rows.push_back(narrow<T>(value));
+  }
+  walked::gather(erase(y), rows.data(), distinct.which.data());
+}
+
+/// The kernels that need no tensor cores, one after the other, must agree; the last one's is y.
+template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
+void attend(Walked<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
+            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
+  check_same_shape("attend query", y, query);
+  check_same_shape("attend value", key, value);
+  check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());
+  if (key.extents()[1] == 0 || y.extents()[1] % key.extents()[1] != 0) {
+    fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
+                           " and " + describe(key));
+  }
+  const Index rows = y.extents()[0];
+  cuda::detail::check_visible(mask, rows, key.extents()[0]);
+  cuda::AttendCall<T> call{erase(y),
+                           erase(query),
+                           erase(key),
+                           erase(value),
+                           static_cast<float>(scale),
+                           cuda::MaskRule(mask)};
+  const auto frame = engine.frame();
+  std::vector<View<T, R, H, D>> others;
+  const auto run = [&](cuda::AttendKernel kernel, Index parts) {
+    const auto other = engine.template allocate<T>(y.template axis_at<0>(), y.template axis_at<1>(),
+                                                   y.template axis_at<2>());
+    cuda::AttendCall<T> beside = call;
+    beside.y = erase(other);
+    walked::attend(beside, kernel, parts);
+    others.push_back(other);
+  };
+  run(cuda::AttendKernel::naive, 1);
+  run(cuda::AttendKernel::tiled, 3);
+  walked::attend(call, cuda::AttendKernel::tiled, 1);
+  if (sizeof(T) == 2 && cuda::kernel_for(call) == cuda::AttendKernel::tensor) {
+    // It rounds the weights of the values, each by at most 2^-9 of itself.
+    float largest = 0;
+    for (Index row = 0; row < value.extents()[0]; ++row) {
+      for (Index at = 0; at < value.row_size(); ++at) {
+        largest = std::max(largest, std::abs(widen(value.data()[row * value.stride() + at])));
+      }
+    }
+    for (const Index parts : {1, 3}) {
+      run(cuda::AttendKernel::tensor, parts);
+      walked::expect_agreement<T>("tensor cores", walked::as_rows(View<const T, R, H, D>(y)),
+                                  walked::as_rows(View<const T, R, H, D>(others.back())),
+                                  0x1p-9F * largest + 1e-5F);
+      others.pop_back();
+    }
+  }
+  for (const auto& other : others) {
+    walked::expect_agreement<T>("two kernels", walked::as_rows(View<const T, R, H, D>(y)),
+                                walked::as_rows(View<const T, R, H, D>(other)));
+  }
+}
+
+static_assert(Backend<Walked<float>>);
+static_assert(Backend<Walked<bfloat16>>);
+
+}  // namespace stamp::test
