@@ -89,7 +89,7 @@ int convert_command(const Settings& s) {
   });
   progress.end();
   if (!s.quiet && !file.others().empty()) {
-    say("left out, for they are no tensors: {}\n", first_of(file.others()));
+    say("left out, no tensors of the state dict: {}\n", first_of(file.others()));
   }
   return 0;
 }

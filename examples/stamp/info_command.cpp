@@ -47,7 +47,7 @@ template <class Entries>
   return {{"file", path.string()},
           {"format", name_of(file.format())},
           {"metadata", file.metadata()},
-          {"no_tensors", file.others()},
+          {"left_out", file.others()},
           {"types", by_type(file.entries())},
           {"tensors", std::move(tensors)}};
 }

@@ -73,7 +73,7 @@ TEST(Convert, TellsProgressAndWhatIsLeftOut) {
   EXPECT_EQ(told.out, "");
   EXPECT_SAYS(told.err, "write ");
   EXPECT_SAYS(told.err,
-              "left out, for they are no tensors: epoch; rate; steps; none; names; below");
+              "left out, no tensors of the state dict: epoch; rate; steps; none; names; below");
 }
 
 TEST(Convert, RenamesSamThereAndBack) {
@@ -180,7 +180,7 @@ TEST(Info, TellsOfPyTorchFiles) {
   expect_success(ended);
   const json report = json::parse(ended.out);
   EXPECT_EQ(report["format"], "PyTorch (ZIP)");
-  EXPECT_EQ(report["no_tensors"], json({"epoch", "rate", "steps", "none", "names", "below"}));
+  EXPECT_EQ(report["left_out"], json({"epoch", "rate", "steps", "none", "names", "below"}));
   EXPECT_EQ(report["types"]["BF16"]["bytes"], 6);
   EXPECT_EQ(report["tensors"][0],
             json({{"name", "0.weight"}, {"dtype", "F32"}, {"shape", {2, 3}}}));

@@ -69,6 +69,21 @@ TEST(Pth, ListsTensorsInTheDictionarysOrderAndTheRestByName) {
             (std::vector<std::string>{"epoch", "rate", "steps", "none", "names", "below"}));
 }
 
+TEST(Pth, FindsTheStateDictBesideOtherTensors) {
+  const files::TemporaryFolder folder;
+  namespace pickle = files::pickle;
+  const std::string two = pickle::tensor(pickle::storage("0", 2), 0, {2}, {1});
+  for (const std::string wrapper : {"model", "state_dict"}) {
+    const Pth file(files::write(
+        folder / "f",
+        files::pth(pickle::dictionary(pickle::text("rng") + two + pickle::text(wrapper) + "}(" +
+                                      pickle::text("w") + two + "u"),
+                   {{"0", "ABCDEFGH"}})));
+    EXPECT_EQ(file.names(), std::vector<std::string>{"w"});
+    EXPECT_EQ(file.others(), std::vector<std::string>{"rng"});
+  }
+}
+
 TEST(Pth, HasNoNumbersToComputeFromInOtherTypes) {
   const Pth pth(goldens / "zip.pth");
   EXPECT_EQ(pth.find("dtype.bfloat16")->type, stamp::ElementType::bfloat16);

@@ -41,7 +41,7 @@ class Pth {
   [[nodiscard]] const MemoryMap& map() const { return map_; }
   /// Every tensor in the order of the dictionary, of whatever type.
   [[nodiscard]] std::span<const TensorEntry> entries() const { return entries_; }
-  /// Keys of the dictionary, and beside it, that are no tensors.
+  /// Keys of the state dict that are no tensors, and all keys beside it.
   [[nodiscard]] const std::vector<std::string>& others() const { return others_; }
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> names;

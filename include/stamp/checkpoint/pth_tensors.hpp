@@ -23,7 +23,7 @@ struct StridedTensor {
 /// What a `.pth` holds: its tensors in the order of the dictionary, and the names of the rest.
 struct StateDict {
   std::vector<StridedTensor> tensors;
-  std::vector<std::string> others;  ///< "epoch", "optimizer": not tensors, left alone
+  std::vector<std::string> others;  ///< "epoch", "optimizer": no tensors, or outside; left alone
 };
 
 namespace detail {
@@ -47,7 +47,8 @@ class StateDictReader {
   }
 
  private:
-  /// Training scripts save {"model": state dict, "epoch": ...}.
+  /// Training scripts save {"model": state dict, "epoch": ...}, at times with tensors beside it.
+  /// No state dict itself holds a dictionary, so one under these names is meant.
   [[nodiscard]] PickleId unwrapped() {
     const PickleValue& root = pickle_.at(pickle_.root);
     std::optional<PickleId> inner;
@@ -55,7 +56,6 @@ class StateDictReader {
     for (std::size_t at = 0; at + 1 < root.items.size(); at += 2) {
       const PickleValue& key = pickle_.at(root.items[at]);
       const PickleValue& value = pickle_.at(root.items[at + 1]);
-      if (value.kind == PickleKind::call) return pickle_.root;  // a state dict itself
       const bool wrapper =
           (key.text == "state_dict" || key.text == "model") && value.kind == PickleKind::dictionary;
       if (!wrapper) {

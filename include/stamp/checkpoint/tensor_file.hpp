@@ -62,7 +62,7 @@ class TensorFile {
     const auto* file = std::get_if<Safetensors>(&file_);
     return file == nullptr ? std::map<std::string, std::string>() : file->metadata();
   }
-  /// Keys of a `.pth` that are no tensors.
+  /// Keys of a `.pth` that are no tensors, or stand beside the state dict.
   [[nodiscard]] std::vector<std::string> others() const {
     const auto* file = std::get_if<Pth>(&file_);
     return file == nullptr ? std::vector<std::string>() : file->others();
