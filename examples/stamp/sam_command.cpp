@@ -16,6 +16,20 @@
 namespace stamp::command {
 namespace {
 
+/// run.operator()<Engine>() for the chosen engine, if it has SAM's operations.
+template <class Run>
+int with_sam_engine(const Choice& choice, const Run& run) {
+  return with_engine(choice, [&]<class B>() -> int {
+    if constexpr (SamBackend<B>) {
+      return run.template operator()<B>();
+    } else {
+      fail(Fault::resource,
+           "SAM is not built for this backend: --backend " + std::string(choice.backend) +
+               ": expected reference or cpu, found " + std::string(choice.backend));
+    }
+  });
+}
+
 /// SAM on the chosen engine. The fast one keeps float32 unless it is told otherwise.
 template <class B>
 [[nodiscard]] SamModel<B> open_sam(const std::filesystem::path& file, const Choice& choice,
@@ -150,7 +164,7 @@ int masks_about(const Settings& s, const Choice& choice, const Image& image, con
 MaskRefiner open_refiner(const Settings& s, std::string_view backend) {
   Choice choice{backend, s.dtype.empty() ? "fp32" : std::string_view(s.dtype)};
   MaskRefiner refiner;
-  (void)with_engine(choice, [&]<class B>() {
+  (void)with_sam_engine(choice, [&]<class B>() {
     auto model = std::make_shared<SamModel<B>>(open_sam<B>(*s.refine, choice, s.threads));
     const sam::CascadeOptions options{.seed = s.seed.value_or(0)};
     refiner = sam_refiner(*model, options);
@@ -180,7 +194,7 @@ int sam_command(const Settings& s) {
   // Before anything is computed.
   (void)typed_points(s, image);
   (void)typed_box(s, image);
-  return with_engine(choice, [&]<class B>() {
+  return with_sam_engine(choice, [&]<class B>() {
     return masks_about<B>(s, choice, image, coarse ? &*coarse : nullptr);
   });
 }

@@ -30,9 +30,15 @@ struct CpuEngine : cpu::Engine {
       : cpu::Engine(threads, cpu::Compute::fp32, std::min(wanted, cpu::best_isa())) {}
 };
 
-using Engines =
-    AndCuda<reference::Engine<float>, reference::Engine<double>, reference::Engine<bfloat16>,
-            reference::Engine<half>, CpuEngine<cpu::Isa::avx2>, CpuEngine<cpu::Isa::avx512>>;
+template <template <class...> class List>
+using HostEnginesIn =
+    List<reference::Engine<float>, reference::Engine<double>, reference::Engine<bfloat16>,
+         reference::Engine<half>, CpuEngine<cpu::Isa::avx2>, CpuEngine<cpu::Isa::avx512>>;
+
+/// Every engine that is built.
+using Engines = HostEnginesIn<AndCuda>;
+/// Those that have SAM's operations, too: CUDA's do not yet.
+using SamEngines = HostEnginesIn<::testing::Types>;
 
 /// Names of the instances in the test report.
 struct EngineName {

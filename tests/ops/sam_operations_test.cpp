@@ -10,7 +10,7 @@ namespace {
 
 template <class B>
 class SamOperation : public Operation<B> {};
-TYPED_TEST_SUITE(SamOperation, Engines, EngineName);
+TYPED_TEST_SUITE(SamOperation, SamEngines, EngineName);
 
 using Numbers = std::vector<double>;
 
