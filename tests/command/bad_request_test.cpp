@@ -201,7 +201,7 @@ std::vector<Row> rows() {
       option(64, "unknown_flag", {"--treshold", "1"}, 2,
              {"--treshold: no such option", "did you mean --threshold?"}),
       option(64, "device", {"--device", "cuda:7"}, 2, {"--device: no such option"}),
-      option(64, "refine", {"--refine", "sam.pth"}, 2, {"--refine", "not built yet"}),
+      option(64, "refine", {"--refine", "sam.pth"}, 3, {"sam.pth", "no such file"}),
       option(64, "given_twice", {"--seed", "1", "--seed", "2"}, 2, {"--seed"}),
       {64,
        "threads_0",

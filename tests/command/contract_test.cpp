@@ -2,7 +2,7 @@
 // docs/command.md, through the command: what segment leaves, what goes to stdout, what each option
 // changes, and what a run must not change.
 #include <cmath>
-#include <stamp/cpu/isa.hpp>
+#include <stamp/cpu/memory.hpp>
 #include <stamp/image/read.hpp>
 
 #include "broken_model.hpp"

@@ -119,8 +119,8 @@ TEST(VisionAttention, OneFusedProductThirdsOfItsColumnsAndNoRotationAtTheOrigin)
   Bound bound(VisionAttention<Engine>(VisionHidden{8}, Heads{2}));
   auto x = test::random_numbers(3 * 8, 1);
   const auto frame = bound.engine.frame();
-  const std::vector<double> zeros(6, 0.0);
-  const auto at = rotary<double>(bound.engine, Patches{3}, Pairs{2}, std::span(zeros));
+  AngleTable<double> zeros{.angles = std::vector<double>(6, 0.0)};
+  const auto at = rotary<double>(bound.engine, Patches{3}, Pairs{2}, zeros);
   Numbers y(24, 0.5);
   bound.layer(bound.engine,
               View<double, Patches, VisionHidden>(y.data(), Patches{3}, VisionHidden{8}),
@@ -162,9 +162,9 @@ TEST(Attention, WritesRotatedKeysToItsSlotsAndReadsEarlierOnes) {
   };
   const std::vector<double> angles{0.3, 0.1, 0.6, 0.2, 0.9, 0.3, 1.2, 0.4, 1.5, 0.5};
   const auto table = [&](Index first, Index count) {
-    return rotary<double>(engine, Tokens{count}, Pairs{2},
-                          std::span(angles).subspan(static_cast<std::size_t>(2 * first),
-                                                    static_cast<std::size_t>(2 * count)));
+    const auto begin = angles.begin() + 2 * first;
+    AngleTable<double> some{.angles = {begin, begin + 2 * count}};
+    return rotary<double>(engine, Tokens{count}, Pairs{2}, some);
   };
   KvCache<Engine> whole(1, KvHeads{1}, HeadDim{4});
   whole.reserve(engine, 5);
@@ -198,8 +198,8 @@ TEST(DecoderLayer, AddsBothHalvesToTheResidualStream) {
   const auto frame = engine.frame();
   auto x = test::random_numbers(2 * 48, 1);
   Numbers by_hand = x;
-  const std::vector<double> angles(8, 0.25);
-  const auto at = rotary<double>(engine, Tokens{2}, Pairs{4}, std::span(angles));
+  AngleTable<double> angles{.angles = std::vector<double>(8, 0.25)};
+  const auto at = rotary<double>(engine, Tokens{2}, Pairs{4}, angles);
   KvCache<Engine> cache(1, KvHeads{2}, HeadDim{8});
   cache.reserve(engine, 2);
   using Stream = View<double, Tokens, Hidden>;

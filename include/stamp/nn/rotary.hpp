@@ -30,9 +30,9 @@ void inverse_frequencies(std::vector<Number>& inverse, double theta, Index dim) 
 /// nothing is allocated twice.
 template <std::floating_point Number>
 struct AngleTable {
-  std::vector<Number> inverse;  ///< inverse_frequencies
-  std::vector<Number> angles;   ///< radians, [Row, Pairs] row-major
-  std::vector<Number> turned;   ///< their cosines or sines
+  std::vector<Number> inverse{};  ///< inverse_frequencies
+  std::vector<Number> angles{};   ///< radians, [Row, Pairs] row-major
+  std::vector<Number> turned{};   ///< their cosines or sines
 };
 
 /// Rotary tables from table.angles, rounded to `Round` on the way: the language model casts cosine

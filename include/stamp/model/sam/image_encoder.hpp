@@ -3,6 +3,7 @@
 // Mirrors ImageEncoderViT of segment_anything/modeling/image_encoder.py.
 #pragma once
 
+#include <cmath>
 #include <numeric>
 #include <stamp/model/sam/config.hpp>
 #include <stamp/model/sam/window.hpp>
