@@ -3,7 +3,10 @@
 // Mirrors ImageEncoderViT of segment_anything/modeling/image_encoder.py.
 #pragma once
 
+#include <cmath>
+#include <cstdint>
 #include <numeric>
+#include <span>
 #include <stamp/model/sam/config.hpp>
 #include <stamp/model/sam/window.hpp>
 #include <stamp/nn/layer_norm.hpp>

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stamp/model/sam/sam.hpp>
 #include <stamp/model/sam/transforms.hpp>
+#include <utility>
 
 namespace stamp::sam {
 
