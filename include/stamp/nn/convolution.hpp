@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <stamp/nn/linear.hpp>
 #include <stamp/ops/sam_backend.hpp>
 #include <stamp/tensor/permute_stored.hpp>
 #include <stamp/tensor/reshape.hpp>
+#include <string>
 #include <vector>
 
 namespace stamp {

@@ -4,8 +4,8 @@
 
 #include <filesystem>
 #include <memory>
-#include <stamp/checkpoint/safetensors.hpp>
 #include <stamp/checkpoint/sam_config.hpp>
+#include <stamp/checkpoint/sam_weights.hpp>
 #include <stamp/sam.hpp>
 #include <thread>
 
@@ -42,7 +42,8 @@ template <WeightSource Source>
 template <SamBackend B>
 class SamModel {
  public:
-  /// Opens a .safetensors file with the released names. Throws Error{input} that names the file and
+  /// Opens a `.pth` or a safetensors file with the released names or those of transformers'
+  /// SamModel. Throws Error{input} that names the file and
   /// the tensor or field, Error{resource} when memory is missing.
   SamModel(const std::filesystem::path& file, std::unique_ptr<B> engine)
       : parts_(std::make_unique<Parts>(file, std::move(engine))) {}
@@ -55,12 +56,10 @@ class SamModel {
   struct Parts {
     Parts(const std::filesystem::path& file, std::unique_ptr<B> backend)
         : weights(file), engine(std::move(backend)), sam(sam_config_of(file, weights)) {
-      const auto problems = mismatches(expected_tensors(sam), weights);
-      if (!problems.empty())
-        fail(Fault::input, checkpoint::shown(file) + ": " + first_of(problems));
+      checkpoint::require_tensors(expected_tensors(sam), weights, checkpoint::shown(file), "SAM");
       bind(*engine, sam, weights);
     }
-    checkpoint::Safetensors weights;
+    checkpoint::SamWeights weights;
     std::unique_ptr<B> engine;
     sam::Sam<B> sam;
   };

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 #include <random>
+#include <span>
 #include <stamp/model/sam/predictor.hpp>
 #include <string>
 

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 #include <numeric>
+#include <span>
 #include <stamp/model/sam/config.hpp>
 #include <stamp/model/sam/window.hpp>
 #include <stamp/nn/layer_norm.hpp>
