@@ -48,6 +48,12 @@ void copy(Stream stream, Erased<T> y, Erased<const T> x);
 template <DeviceElement T>
 void rotate(Stream stream, ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine);
 
+/// query = rotate(query), keys = rotate(key), values = value (ops/fused.hpp) in one launch.
+template <DeviceElement T>
+void rotate_and_store(Stream stream, ErasedHeads<T> query, ErasedHeads<T> keys,
+                      ErasedHeads<T> values, ErasedHeads<const T> key, ErasedHeads<const T> value,
+                      Erased<const float> cosine, Erased<const float> sine);
+
 /// y[i] = table[which[i]]; `table` is dense, as wide as y.
 template <DeviceElement T>
 void gather(Stream stream, Erased<T> y, const T* table, const std::int32_t* which);

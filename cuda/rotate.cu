@@ -15,6 +15,15 @@ __global__ void rotate_rows(ErasedHeads<T> x, Erased<const float> cosine,
 }
 
 template <Element T>
+__global__ void rotate_and_store_rows(ErasedHeads<T> query, ErasedHeads<T> keys,
+                                      ErasedHeads<T> values, ErasedHeads<const T> key,
+                                      ErasedHeads<const T> value, Erased<const float> cosine,
+                                      Erased<const float> sine) {
+  DeviceBlock<NoRegisters> block;
+  rotate_and_store_body(block, query, keys, values, key, value, cosine, sine);
+}
+
+template <Element T>
 __global__ void gather_rows(Erased<T> y, const T* table, const std::int32_t* which, bool aligned) {
   DeviceBlock<NoRegisters> block;
   gather_body(block, y, table, which, aligned);
@@ -30,6 +39,16 @@ void rotate(Stream stream, ErasedHeads<T> x, Erased<const float> cosine, Erased<
 }
 
 template <DeviceElement T>
+void rotate_and_store(Stream stream, ErasedHeads<T> query, ErasedHeads<T> keys,
+                      ErasedHeads<T> values, ErasedHeads<const T> key, ErasedHeads<const T> value,
+                      Erased<const float> cosine, Erased<const float> sine) {
+  if (query.rows == 0) return;
+  rotate_and_store_rows<<<blocks(query.rows), rotate_threads, 0, stream>>>(query, keys, values, key,
+                                                                           value, cosine, sine);
+  check_launch();
+}
+
+template <DeviceElement T>
 void gather(Stream stream, Erased<T> y, const T* table, const std::int32_t* which) {
   if (y.rows == 0 || y.columns == 0) return;
   const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(table, y.columns);
@@ -40,6 +59,13 @@ void gather(Stream stream, Erased<T> y, const T* table, const std::int32_t* whic
 
 template void rotate(Stream, ErasedHeads<float>, Erased<const float>, Erased<const float>);
 template void rotate(Stream, ErasedHeads<bfloat16>, Erased<const float>, Erased<const float>);
+template void rotate_and_store(Stream, ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
+                               ErasedHeads<const float>, ErasedHeads<const float>,
+                               Erased<const float>, Erased<const float>);
+template void rotate_and_store(Stream, ErasedHeads<bfloat16>, ErasedHeads<bfloat16>,
+                               ErasedHeads<bfloat16>, ErasedHeads<const bfloat16>,
+                               ErasedHeads<const bfloat16>, Erased<const float>,
+                               Erased<const float>);
 template void gather(Stream, Erased<float>, const float*, const std::int32_t*);
 template void gather(Stream, Erased<bfloat16>, const bfloat16*, const std::int32_t*);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rotary embedding in place: one block a row, a thread a pair.
+// Rotary embedding, one block a row, a thread a pair; and the gathering of embedding rows.
 #pragma once
 
 #include <stamp/cuda/block.cuh>
@@ -10,24 +10,59 @@ namespace stamp::cuda {
 
 inline constexpr int rotate_threads = 256;
 
-/// for row, head, pair: (low, high) = (x[pair], x[pair + dim/2]);
-///   x[pair] = low·cosine - high·sine; x[pair + dim/2] = high·cosine + low·sine
+/// to = from turned, one row of it, by all threads of a block; `to` may be `from`.
+///   for head, pair: (low, high) = (from[pair], from[pair + dim/2]);
+///     to[pair] = low·cosine - high·sine; to[pair + dim/2] = high·cosine + low·sine
+/// An odd last number of a head is copied.
+template <Element T>
+__host__ __device__ void rotate_row(ErasedHeads<T> to, ErasedHeads<const T> from, Index row,
+                                    int thread, const float* cosine, const float* sine) {
+  const Index pairs = from.dim / 2;
+  for (Index at = thread; at < from.heads * pairs; at += rotate_threads) {
+    const Index pair = at % pairs;
+    const Index place = at / pairs * from.dim + pair;
+    const T* const low = from.data + row * from.stride + place;
+    T* const turned = to.data + row * to.stride + place;
+    const float a = widen(low[0]);
+    const float b = widen(low[pairs]);
+    turned[0] = narrow<T>(a * cosine[pair] - b * sine[pair]);
+    turned[pairs] = narrow<T>(b * cosine[pair] + a * sine[pair]);
+  }
+  if (from.dim % 2 == 0) return;
+  for (Index head = thread; head < from.heads; head += rotate_threads) {
+    const Index last = (head + 1) * from.dim - 1;
+    to.data[row * to.stride + last] = from.data[row * from.stride + last];
+  }
+}
+
+/// Block: a row of x, in place.
 template <Element T, class Block>
 __host__ __device__ void rotate_body(Block& block, ErasedHeads<T> x, Erased<const float> cosine,
                                      Erased<const float> sine) {
   const Index row = block.x();
-  const Index pairs = x.dim / 2;
+  const ErasedHeads<const T> from{x.data, x.rows, x.heads, x.dim, x.stride};
   block.each([&](int thread, NoRegisters&) {
-    for (Index at = thread; at < x.heads * pairs; at += block.threads()) {
-      const Index pair = at % pairs;
-      T* const low = x.data + row * x.stride + at / pairs * x.dim + pair;
-      T* const high = low + pairs;
-      const float c = cosine.data[row * cosine.stride + pair];
-      const float s = sine.data[row * sine.stride + pair];
-      const float a = widen(*low);
-      const float b = widen(*high);
-      *low = narrow<T>(a * c - b * s);
-      *high = narrow<T>(b * c + a * s);
+    rotate_row(x, from, row, thread, cosine.data + row * cosine.stride,
+               sine.data + row * sine.stride);
+  });
+}
+
+/// Block: a row; query in place, key into keys, value into values (ops/fused.hpp).
+template <Element T, class Block>
+__host__ __device__ void rotate_and_store_body(Block& block, ErasedHeads<T> query,
+                                               ErasedHeads<T> keys, ErasedHeads<T> values,
+                                               ErasedHeads<const T> key, ErasedHeads<const T> value,
+                                               Erased<const float> cosine,
+                                               Erased<const float> sine) {
+  const Index row = block.x();
+  const ErasedHeads<const T> from{query.data, query.rows, query.heads, query.dim, query.stride};
+  block.each([&](int thread, NoRegisters&) {
+    const float* const c = cosine.data + row * cosine.stride;
+    const float* const s = sine.data + row * sine.stride;
+    rotate_row(query, from, row, thread, c, s);
+    rotate_row(keys, key, row, thread, c, s);
+    for (Index at = thread; at < value.heads * value.dim; at += rotate_threads) {
+      values.data[row * values.stride + at] = value.data[row * value.stride + at];
     }
   });
 }

@@ -19,4 +19,24 @@ void rotate(Engine<T>& engine, View<T, R, H, D> x, In<float, R, Pairs> cosine,
   kernel::rotate<T>(engine.device().stream(), erase(x), erase(cosine), erase(sine));
 }
 
+/// query = rotate(query), keys = rotate(key), values = value (ops/fused.hpp).
+template <DeviceElement T, Axis R, Axis H, Axis KH, Axis D, class Key, class Value, class Angles>
+void rotate_and_store(Engine<T>& engine, View<T, R, H, D> query, View<T, Keys, KH, D> keys,
+                      View<T, Keys, KH, D> values, const Key& key, const Value& value,
+                      const Angles& cosine, const Angles& sine) {
+  const In<T, R, KH, D> from = key;
+  const In<T, R, KH, D> copied = value;
+  const In<float, R, Pairs> c = cosine;
+  const In<float, R, Pairs> s = sine;
+  check_same_shape("rotate_and_store key", keys, from);
+  check_same_shape("rotate_and_store value", values, copied);
+  check_extent("rotate_and_store", query.template axis_at<0>(), from.template axis_at<0>());
+  check_extent("rotate_and_store", query.template axis_at<2>(), from.template axis_at<2>());
+  check_extent("rotate_and_store", query.template axis_at<0>(), c.template axis_at<0>());
+  check_extent("rotate_and_store", Pairs{query.extents()[2] / 2}, c.template axis_at<1>());
+  check_same_shape("rotate_and_store", c, s);
+  kernel::rotate_and_store<T>(engine.device().stream(), erase(query), erase(keys), erase(values),
+                              erase(from), erase(copied), erase(c), erase(s));
+}
+
 }  // namespace stamp::cuda

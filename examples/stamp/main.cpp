@@ -94,7 +94,8 @@ void add_sam(CLI::App& app, Settings& s) {
   app.add_option("--point", s.points,
                  "X,Y in pixels, and ,- where it is background; may be given several times")
       ->allow_extra_args(false);
-  app.add_option("--points", s.points_file, "file with a point a line, as in --point");
+  app.add_option("--points", s.points_file,
+                 "JSON file of points, [[x, y, label], ...] with label 1 or 0");
   app.add_option("--box", s.box, "X0,Y0,X1,Y1 in pixels: upper left and lower right corner");
   app.add_option("--mask", s.mask, "coarse mask of the image's size: a picture, bright inside");
   app.add_option("--cascade", s.cascade,

@@ -7,10 +7,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <optional>
 #include <span>
-#include <stamp/checkpoint/regular_file.hpp>
+#include <stamp/checkpoint/json.hpp>
 #include <stamp/image/read.hpp>
 #include <stamp/model/sam/prompt_encoder.hpp>
 #include <string_view>
@@ -45,52 +44,66 @@ struct TypedPoint {
   return numbers;
 }
 
-/// "X,Y", "X,Y,+" or "X,Y,-", inside the image. `where` names the option or the line; `fault` is
-/// usage for what was typed and input for what a file says.
-[[nodiscard]] inline TypedPoint parse_point(std::string_view text, const Image& image, Fault fault,
-                                            const std::string& where) {
+/// Throws with `fault` unless the point lies in the image; `where` names the option or the file.
+inline void check_inside(double x, double y, const Image& image, Fault fault,
+                         const std::string& where) {
+  if (x >= 0 && y >= 0 && x < static_cast<double>(image.width) &&
+      y < static_cast<double>(image.height)) {
+    return;
+  }
+  fail(fault, fmt::format("{}: expected a point of the image's {} x {} pixels, found {},{}", where,
+                          image.width, image.height, x, y));
+}
+
+/// "X,Y", "X,Y,+" or "X,Y,-", inside the image.
+[[nodiscard]] inline TypedPoint parse_point(std::string_view text, const Image& image) {
   std::string_view rest = text;
   const auto numbers = leading_numbers(rest, 2);
   if (!numbers || (!rest.empty() && rest != ",+" && rest != ",-")) {
-    fail(fault, fmt::format("{}: expected X,Y or X,Y,+ or X,Y,-, found {}", where,
-                            checkpoint::printable(text)));
+    fail(Fault::usage, fmt::format("--point: expected X,Y or X,Y,+ or X,Y,-, found {}",
+                                   checkpoint::printable(text)));
   }
   const double x = (*numbers)[0];
   const double y = (*numbers)[1];
-  const bool inside = x >= 0 && y >= 0 && x < static_cast<double>(image.width) &&
-                      y < static_cast<double>(image.height);
-  if (!inside) {
-    fail(fault, fmt::format("{}: expected a point of the image's {} x {} pixels, found {},{}",
-                            where, image.width, image.height, x, y));
-  }
+  check_inside(x, y, image, Fault::usage, "--point");
   return {x, y, rest == ",-" ? sam::PointLabel::background : sam::PointLabel::foreground};
 }
 
-/// The points of --point, then those of --points, an empty line and one with # in front left out.
+/// [[x, y, label], …] with label 1 inside and 0 outside of the object.
+[[nodiscard]] inline std::vector<TypedPoint> points_of_file(const std::filesystem::path& path,
+                                                            const Image& image) {
+  const auto json = checkpoint::read_json(path);
+  std::vector<TypedPoint> points;
+  const auto where = [&] {
+    return fmt::format("{}: point {}", checkpoint::shown(path), points.size());
+  };
+  if (!json.is_array()) {
+    fail(Fault::input, fmt::format("{}: expected a list of points [[x, y, label], ...], found {}",
+                                   checkpoint::shown(path), json.type_name()));
+  }
+  for (const auto& point : json) {
+    const bool good = point.is_array() && point.size() == 3 && point[0].is_number() &&
+                      point[1].is_number() && (point[2] == 0 || point[2] == 1);
+    if (!good) {
+      fail(Fault::input, where() + ": expected [x, y, label] with label 1 or 0, found " +
+                             checkpoint::printable(point.dump()));
+    }
+    const auto x = point[0].get<double>();
+    const auto y = point[1].get<double>();
+    check_inside(x, y, image, Fault::input, where());
+    points.push_back(
+        {x, y, point[2] == 1 ? sam::PointLabel::foreground : sam::PointLabel::background});
+  }
+  return points;
+}
+
+/// The points of --point, then those of --points.
 [[nodiscard]] inline std::vector<TypedPoint> typed_points(const Settings& s, const Image& image) {
   std::vector<TypedPoint> points;
-  for (const std::string& text : s.points) {
-    points.push_back(parse_point(text, image, Fault::usage, "--point"));
-  }
+  for (const std::string& text : s.points) points.push_back(parse_point(text, image));
   if (!s.points_file) return points;
-  constexpr std::size_t most = 1 << 20;  // bytes
-  const checkpoint::RegularFile file(*s.points_file);
-  if (file.size() > most) {
-    fail(Fault::input, fmt::format("{}: expected at most {} bytes of points, found {}",
-                                   checkpoint::shown(*s.points_file), most, file.size()));
-  }
-  const std::string all = file.read_all();
-  std::string_view rest = all;
-  for (Index line = 1; !rest.empty(); ++line) {
-    const auto end = std::min(rest.find('\n'), rest.size());
-    std::string_view text = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (text.ends_with('\r')) text.remove_suffix(1);
-    if (text.empty() || text.starts_with('#')) continue;
-    points.push_back(
-        parse_point(text, image, Fault::input,
-                    fmt::format("{}: line {}", checkpoint::shown(*s.points_file), line)));
-  }
+  const auto more = points_of_file(*s.points_file, image);
+  points.insert(points.end(), more.begin(), more.end());
   return points;
 }
 

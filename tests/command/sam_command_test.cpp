@@ -31,8 +31,8 @@ fs::path mask_file(const fs::path& folder, std::uint8_t shade) {
 
 TEST(Sam, LeavesAMaskForEachKindOfPrompt) {
   const TemporaryFolder folder;
-  const fs::path points = folder / "points.txt";
-  files::write(points, "# inside\n10,20\n31.25,40.5,+\n\n3,57,-\n");
+  const fs::path points = folder / "points.json";
+  files::write(points, "[[10, 20, 1], [31.25, 40.5, 1], [3, 57, 0]]");
   const fs::path out = folder / "out";
   expect_success(run(sam(out, {"--points", points})));
   const std::string from_file = files::read(out / "mask-0.png");
@@ -41,6 +41,21 @@ TEST(Sam, LeavesAMaskForEachKindOfPrompt) {
   expect_success(run(sam(out, {"--box", "4,6,60,50", "--several", "--json"})));
   EXPECT_EQ(result_of(out)["masks"].size(), 3U);
   for (const char* file : {"mask-2.png", "overlay.png"}) EXPECT_TRUE(fs::exists(out / file));
+}
+
+TEST(Sam, ReadsTheNamesOfTransformersToo) {
+  const TemporaryFolder folder;
+  const fs::path renamed = folder / "model.safetensors";
+  expect_success(run({"convert", sam_file, renamed, "--names", "huggingface", "--quiet"}));
+  fs::copy(sam_file.parent_path() / "config.json", folder / "config.json");
+  EXPECT_NE(files::read(renamed).find("vision_encoder.layers.0"), std::string::npos);
+  Words words = sam(folder / "released", {"--point", "50,30"});
+  expect_success(run(words));
+  words[3] = renamed;
+  words[5] = folder / "renamed";
+  expect_success(run(words));
+  EXPECT_EQ(files::read(folder / "renamed" / "mask-0.png"),
+            files::read(folder / "released" / "mask-0.png"));
 }
 
 TEST(Sam, BackendsAgree) {
@@ -86,9 +101,17 @@ TEST(Sam, RefusesWhatItCannotMean) {
   refuses(2, {"--box", "5,5,9"}, {"--box", "5,5,9"});
   refuses(2, {"--cascade", "3"}, {"--cascade", "--mask"});
   refuses(3, {"--mask", tall}, {"105 x 62 pixels", "61 x 90"});
-  const fs::path points = folder / "points.txt";
-  files::write(points, "3,4\n200,4\n");
-  refuses(3, {"--points", points}, {"line 2", "200,4"});
+  const fs::path points = folder / "points.json";
+  const auto refuses_points = [&](const char* text, const Words& fragments) {
+    files::write(points, std::string_view(text));
+    refuses(3, {"--points", points}, fragments);
+  };
+  refuses_points("[[3, 4, 1], [200, 4, 1]]", {"points.json", "point 1", "105 x 62", "200,4"});
+  refuses_points("[[3, 4]]", {"point 0", "[x, y, label]", "[3,4]"});
+  refuses_points("[[3, 4, 2]]", {"point 0", "label 1 or 0", "[3,4,2]"});
+  refuses_points("[[3, \"4\", 1]]", {"point 0"});
+  refuses_points("{}", {"expected a list of points", "object"});
+  refuses_points("[[3, 4, 1]", {"points.json"});
   expect_failure(
       run({"sam", wide, "--model", tied / "model.safetensors", "--point", "1,1", "--out", out}), 3,
       {"config.json", "must be sam"});

@@ -70,6 +70,14 @@ void rotate(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> si
                     [&](auto& block) { rotate_body(block, x, cosine, sine); });
 }
 template <Element T>
+void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> values,
+                      ErasedHeads<const T> key, ErasedHeads<const T> value,
+                      Erased<const float> cosine, Erased<const float> sine) {
+  walk<NoRegisters>(rotate_threads, query.rows, [&](auto& block) {
+    rotate_and_store_body(block, query, keys, values, key, value, cosine, sine);
+  });
+}
+template <Element T>
 void gather(Erased<T> y, const T* table, const std::int32_t* which) {
   const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(table, y.columns);
   const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
@@ -138,6 +146,9 @@ template void swiglu(Erased<float>, Erased<const float>);
 template void add(Erased<float>, Erased<const float>);
 template void copy(Erased<float>, Erased<const float>);
 template void rotate(ErasedHeads<float>, Erased<const float>, Erased<const float>);
+template void rotate_and_store(ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
+                               ErasedHeads<const float>, ErasedHeads<const float>,
+                               Erased<const float>, Erased<const float>);
 template void gather(Erased<float>, const float*, const std::int32_t*);
 template void skinny_product(const Product<float>&);
 template void plain_product(const Product<float>&);
@@ -153,6 +164,9 @@ template void swiglu(Erased<bfloat16>, Erased<const bfloat16>);
 template void add(Erased<bfloat16>, Erased<const bfloat16>);
 template void copy(Erased<bfloat16>, Erased<const bfloat16>);
 template void rotate(ErasedHeads<bfloat16>, Erased<const float>, Erased<const float>);
+template void rotate_and_store(ErasedHeads<bfloat16>, ErasedHeads<bfloat16>, ErasedHeads<bfloat16>,
+                               ErasedHeads<const bfloat16>, ErasedHeads<const bfloat16>,
+                               Erased<const float>, Erased<const float>);
 template void gather(Erased<bfloat16>, const bfloat16*, const std::int32_t*);
 template void skinny_product(const Product<bfloat16>&);
 template void plain_product(const Product<bfloat16>&);

@@ -25,6 +25,10 @@ void copy(Erased<T> y, Erased<const T> x);
 template <Element T>
 void rotate(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine);
 template <Element T>
+void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> values,
+                      ErasedHeads<const T> key, ErasedHeads<const T> value,
+                      Erased<const float> cosine, Erased<const float> sine);
+template <Element T>
 void gather(Erased<T> y, const T* table, const std::int32_t* which);
 template <Element T>
 void skinny_product(const cuda::Product<T>& product);

@@ -3,6 +3,7 @@
 // one order of the many it may take.
 #pragma once
 
+#include <cstring>
 #include <stamp/cuda/block.cuh>
 #include <vector>
 

@@ -148,6 +148,18 @@ void rotate(Walked<T>&, View<T, R, H, D> x, In<float, R, Pairs> cosine, In<float
   walked::rotate(erase(x), erase(cosine), erase(sine));
 }
 
+template <Element T, Axis R, Axis H, Axis KH, Axis D, class Key, class Value, class Angles>
+void rotate_and_store(Walked<T>&, View<T, R, H, D> query, View<T, Keys, KH, D> keys,
+                      View<T, Keys, KH, D> values, const Key& key, const Value& value,
+                      const Angles& cosine, const Angles& sine) {
+  const In<T, R, KH, D> from = key;
+  const In<T, R, KH, D> copied = value;
+  const In<float, R, Pairs> c = cosine;
+  const In<float, R, Pairs> s = sine;
+  walked::rotate_and_store(erase(query), erase(keys), erase(values), erase(from), erase(copied),
+                           erase(c), erase(s));
+}
+
 template <Element T, Axis R, Axis V, Axis A>
 void embed(Walked<T>& engine, View<T, R, A> y, const reference::Matrix<V, A>& table,
            std::span<const std::int32_t> ids) {

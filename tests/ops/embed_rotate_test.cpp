@@ -109,6 +109,44 @@ TYPED_TEST(Rotate, EqualsThePlainLoop) {
   }
 }
 
+TYPED_TEST(Rotate, AndStoreIsItsParts) {
+  using Number = typename TypeParam::Number;
+  const Index rows = 5;
+  const Index dim = 16;
+  const Operand<TypeParam, Tokens, Queries> query(this->backend, Tokens{rows}, Queries{6 * dim}, 1);
+  const Operand<TypeParam, Tokens, Queries> whole(this->backend, Tokens{rows}, Queries{6 * dim}, 1);
+  const Operand<TypeParam, Tokens, KeyValues> key(this->backend, Tokens{rows}, KeyValues{2 * dim},
+                                                  2, 3);
+  const Operand<TypeParam, Tokens, KeyValues> turned(this->backend, Tokens{rows},
+                                                     KeyValues{2 * dim}, 2, 3);
+  const Operand<TypeParam, Tokens, KeyValues> value(this->backend, Tokens{rows}, KeyValues{2 * dim},
+                                                    3, 1);
+  const Operand<TypeParam, Keys, KeyValues> keys(this->backend, Keys{rows}, KeyValues{2 * dim}, 4,
+                                                 2);
+  const Operand<TypeParam, Keys, KeyValues> values(this->backend, Keys{rows}, KeyValues{2 * dim}, 5,
+                                                   1);
+  std::vector<Number> cosine;
+  std::vector<Number> sine;
+  for (const double angle : random_numbers(rows * dim / 2, 6, 7)) {
+    cosine.push_back(static_cast<Number>(std::cos(angle)));
+    sine.push_back(static_cast<Number>(std::sin(angle)));
+  }
+  const auto c = this->backend.template allocate<Number>(Tokens{rows}, Pairs{dim / 2});
+  const auto s = this->backend.template allocate<Number>(Tokens{rows}, Pairs{dim / 2});
+  this->backend.upload(c, std::span<const Number>(cosine));
+  this->backend.upload(s, std::span<const Number>(sine));
+  rotate_and_store(this->backend, split(query.view(), Heads{6}, HeadDim{dim}),
+                   split(keys.view(), KvHeads{2}, HeadDim{dim}),
+                   split(values.view(), KvHeads{2}, HeadDim{dim}),
+                   split(key.view(), KvHeads{2}, HeadDim{dim}),
+                   split(value.view(), KvHeads{2}, HeadDim{dim}), c, s);
+  rotate(this->backend, split(whole.view(), Heads{6}, HeadDim{dim}), c, s);
+  rotate(this->backend, split(turned.view(), KvHeads{2}, HeadDim{dim}), c, s);
+  EXPECT_EQ(query.found(), whole.found());
+  EXPECT_EQ(keys.found(), turned.found());
+  EXPECT_EQ(values.found(), value.values());
+}
+
 TYPED_TEST(Rotate, NamesTheAxisThatDoesNotFit) {
   using Number = typename TypeParam::Number;
   auto& engine = this->backend;

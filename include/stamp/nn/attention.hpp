@@ -43,14 +43,11 @@ struct Attention {
     const Tokens tokens = x.template axis<Tokens>();
     const auto frame = engine.frame();
 
-    auto query = split(q_proj(engine, x), heads, head_dim);
-    auto key = split(k_proj(engine, x), kv_heads, head_dim);
+    const auto query = split(q_proj(engine, x), heads, head_dim);
+    const auto key = split(k_proj(engine, x), kv_heads, head_dim);
     const auto value = split(v_proj(engine, x), kv_heads, head_dim);
-    rotate(engine, query, at.cosine, at.sine);
-    rotate(engine, key, at.cosine, at.sine);
-    copy(engine, rows(cache.keys.view(), slot, tokens.size), rename<Keys, KvHeads, HeadDim>(key));
-    copy(engine, rows(cache.values.view(), slot, tokens.size),
-         rename<Keys, KvHeads, HeadDim>(value));
+    rotate_and_store(engine, query, rows(cache.keys.view(), slot, tokens.size),
+                     rows(cache.values.view(), slot, tokens.size), key, value, at.cosine, at.sine);
 
     auto context = engine.template allocate<typename B::Element>(tokens, heads, head_dim);
     using CacheView = View<const typename B::Element, Keys, KvHeads, HeadDim>;

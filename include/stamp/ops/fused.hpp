@@ -5,8 +5,24 @@
 #pragma once
 
 #include <stamp/ops/backend.hpp>
+#include <stamp/tensor/reshape.hpp>
 
 namespace stamp {
+
+/// query = rotate(query) in place, keys = rotate(key), values = value: a pass's keys and values on
+/// their way into their slots of a cache. query [R, Heads, HeadDim]; key and value
+/// [R, KvHeads, HeadDim], of which key may be overwritten; keys and values [Keys = R, KvHeads,
+/// HeadDim]; cosine and sine [R, Pairs].
+template <Backend B, Axis R, Axis H, Axis KH, Axis D, class Key, class Value, class Angles>
+void rotate_and_store(B& engine, View<typename B::Element, R, H, D> query,
+                      View<typename B::Element, Keys, KH, D> keys,
+                      View<typename B::Element, Keys, KH, D> values, const Key& key,
+                      const Value& value, const Angles& cosine, const Angles& sine) {
+  rotate(engine, query, cosine, sine);
+  rotate(engine, key, cosine, sine);
+  copy(engine, keys, rename<Keys, KH, D>(key));
+  copy(engine, values, rename<Keys, KH, D>(value));
+}
 
 /// y += x·Wᵀ [+ bias]; y [R, O], x [R, I], W [O, I], bias [O].
 template <Backend B, Axis R, Axis O, class X, class W, class... BiasVector>

@@ -6,6 +6,8 @@
 #include <ucontext.h>
 
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
