@@ -180,13 +180,14 @@ void matmul(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix
   detail::product<R, O, I>(engine, y, x, w, detail::checked_bias(bias, w.out), detail::Into::store);
 }
 
-/// y += x·Wᵀ + bias in one step (ops/fused.hpp).
-template <Axis R, Axis O, Axis I>
-void matmul_add(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w) {
+/// y += x·Wᵀ + bias in one step (ops/fused.hpp). x is taken as it comes: where it had to be
+/// converted, overload resolution would prefer the operation's parts.
+template <Axis R, Axis O, Axis I, class X>
+void matmul_add(Engine& engine, View<float, R, O> y, const X& x, const Matrix<O, I>& w) {
   detail::product<R, O, I>(engine, y, x, w, nullptr, detail::Into::add);
 }
-template <Axis R, Axis O, Axis I>
-void matmul_add(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w,
+template <Axis R, Axis O, Axis I, class X>
+void matmul_add(Engine& engine, View<float, R, O> y, const X& x, const Matrix<O, I>& w,
                 const std::type_identity_t<Tensor<float, O>>& bias) {
   detail::product<R, O, I>(engine, y, x, w, detail::checked_bias(bias, w.out), detail::Into::add);
 }

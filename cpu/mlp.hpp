@@ -96,22 +96,22 @@ inline void swiglu_mlp(Engine& engine, Rows y, ConstRows x, const Panels& gate, 
 }  // namespace detail
 
 /// y += fc2(quick_gelu(fc1(x))) (ops/fused.hpp).
-template <Axis R, Axis H, Axis F>
-void quick_gelu_mlp(Engine& engine, View<float, R, H> y, In<float, R, H> x, const Matrix<F, H>& fc1,
+template <Axis R, Axis H, Axis F, class X>
+void quick_gelu_mlp(Engine& engine, View<float, R, H> y, const X& x, const Matrix<F, H>& fc1,
                     const Tensor<float, F>& bias1, const Matrix<H, F>& fc2,
                     const Tensor<float, H>& bias2) {
   check_same_shape("quick_gelu_mlp", y, x);
   check_extent("quick_gelu_mlp", fc1.in, x.template axis_at<1>());
   check_extent("quick_gelu_mlp", fc1.out, fc2.in);
   check_extent("quick_gelu_mlp", fc2.out, y.template axis_at<1>());
-  detail::quick_gelu_mlp(engine, erase(y), erase(x), fc1.panels,
+  detail::quick_gelu_mlp(engine, erase(y), erase(In<float, R, H>(x)), fc1.panels,
                          detail::checked_bias(bias1, fc1.out), fc2.panels,
                          detail::checked_bias(bias2, fc2.out));
 }
 
 /// y += down(silu(gate(x))·up(x)) (ops/fused.hpp).
-template <Axis R, Axis H, Axis F>
-void swiglu_mlp(Engine& engine, View<float, R, H> y, In<float, R, H> x, const Matrix<F, H>& gate,
+template <Axis R, Axis H, Axis F, class X>
+void swiglu_mlp(Engine& engine, View<float, R, H> y, const X& x, const Matrix<F, H>& gate,
                 const Matrix<F, H>& up, const Matrix<H, F>& down) {
   check_same_shape("swiglu_mlp", y, x);
   check_extent("swiglu_mlp", gate.in, x.template axis_at<1>());
@@ -119,7 +119,8 @@ void swiglu_mlp(Engine& engine, View<float, R, H> y, In<float, R, H> x, const Ma
   check_extent("swiglu_mlp", up.out, gate.out);
   check_extent("swiglu_mlp", gate.out, down.in);
   check_extent("swiglu_mlp", down.out, y.template axis_at<1>());
-  detail::swiglu_mlp(engine, erase(y), erase(x), gate.panels, up.panels, down.panels);
+  detail::swiglu_mlp(engine, erase(y), erase(In<float, R, H>(x)), gate.panels, up.panels,
+                     down.panels);
 }
 
 }  // namespace stamp::cpu

@@ -141,6 +141,50 @@ TEST(FastCpu, FusedStepsAreTheirParts) {
   }
 }
 
+/// Layers pass what they have just computed: a view that may be written to. Their MLPs then keep
+/// inner activations at half the width, and the scratch that an engine takes tells.
+TEST(FastCpu, LayersGetTheFusedSteps) {
+  if (!wide()) GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
+  constexpr Index rows = 256;
+  constexpr Index width = 64;
+  constexpr Index inner = 8192;
+  const auto scratch_of = [&](const auto& run) {
+    cpu::Engine engine(1, Compute::bf16);
+    const StoredWeight up(ElementType::bfloat16, {inner, width}, 1);
+    const StoredWeight down(ElementType::bfloat16, {width, inner}, 2);
+    const StoredWeight long_bias(ElementType::float32, {inner}, 3);
+    const StoredWeight bias(ElementType::float32, {width}, 4);
+    const auto frame = engine.frame();
+    const auto x = engine.allocate<float>(Tokens{rows}, Hidden{width});
+    const auto y = engine.allocate<float>(Tokens{rows}, Hidden{width});
+    std::fill_n(x.data(), x.size(), 0.5F);
+    std::fill_n(y.data(), y.size(), 0.5F);
+    run(engine, y, x, engine.matrix(up.stored(), Ffn{inner}, Hidden{width}),
+        engine.vector(long_bias.stored(), Ffn{inner}),
+        engine.matrix(down.stored(), Hidden{width}, Ffn{inner}),
+        engine.vector(bias.stored(), Hidden{width}));
+    return static_cast<Index>(engine.arena().capacity());
+  };
+  // Beside half a width there are operands and what the arena holds ahead.
+  constexpr Index floats = 2 * rows * inner * 4;
+  EXPECT_LT(scratch_of([](auto& engine, auto y, auto x, const auto& fc1, const auto& bias1,
+                          const auto& fc2, const auto& bias2) {
+              quick_gelu_mlp(engine, y, x, fc1, bias1, fc2, bias2);
+            }),
+            floats);
+  EXPECT_LT(
+      scratch_of([](auto& engine, auto y, auto x, const auto& gate, const auto&, const auto& down,
+                    const auto&) { swiglu_mlp(engine, y, x, gate, gate, down); }),
+      floats);
+  // x·Wᵀ before it is added would take rows · inner floats; y += it in place takes strips.
+  EXPECT_LT(scratch_of([](auto& engine, auto, auto x, const auto& up, const auto& long_bias,
+                          const auto&, const auto&) {
+              Tensor<float, Tokens, Ffn> wide_y(Tokens{rows}, Ffn{inner});
+              matmul_add(engine, wide_y.view(), x, up, long_bias);
+            }),
+            floats);
+}
+
 TEST(FastCpu, AnyNumberOfThreadsGivesTheSameBits) {
   for (const Compute compute : {Compute::fp32, Compute::bf16, Compute::int8}) {
     if (compute != Compute::fp32 && !wide()) continue;
