@@ -150,7 +150,7 @@ struct MaskDecoder {
     LowResMasks<Number> low;
     low.masks = logits.extents()[1];
     const Index pixels = logits.extents()[0];
-    low.side = static_cast<Index>(std::sqrt(static_cast<double>(pixels)) + 0.5);
+    low.side = std::lround(std::sqrt(static_cast<double>(pixels)));
     std::vector<Number> beside(static_cast<std::size_t>(logits.size()));
     engine.download(std::span<Number>(beside), logits);
     for (Index mask = 0; mask < low.masks; ++mask) {
