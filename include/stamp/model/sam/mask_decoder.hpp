@@ -3,6 +3,8 @@
 // Mirrors segment_anything/modeling/mask_decoder.py.
 #pragma once
 
+#include <cmath>
+
 #include <stamp/model/sam/prompt_encoder.hpp>
 #include <stamp/model/sam/two_way_transformer.hpp>
 #include <stamp/nn/convolution.hpp>
