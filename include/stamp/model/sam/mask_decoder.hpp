@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cmath>
-
 #include <stamp/model/sam/prompt_encoder.hpp>
 #include <stamp/model/sam/two_way_transformer.hpp>
 #include <stamp/nn/convolution.hpp>
