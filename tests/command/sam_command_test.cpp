@@ -123,7 +123,8 @@ TEST(Refine, LeavesRefinedMasksBesideTheCoarseOnes) {
   const Words forced{
       "--response", "It is <|seg|> and <|seg|>.", "--threshold", "-1000000", "--refine", sam_file};
   expect_success(run(segment(wide, "the mug", tied, out, forced)));
-  for (const auto& mask : result_of(out)["masks"]) {
+  const json result = result_of(out);
+  for (const auto& mask : result["masks"]) {
     const std::string file = mask["refined_file"];
     EXPECT_TRUE(fs::exists(out / file)) << file;
     EXPECT_NE(files::read(out / file), files::read(out / mask["file"].get<std::string>()));
