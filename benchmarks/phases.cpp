@@ -153,9 +153,8 @@ void serve(const Settings& settings) {
   }
 #ifdef STAMP_HAS_CPU
   if (settings.backend == "cpu") {
-    for (const auto compute : {cpu::Compute::fp32, cpu::Compute::bf16, cpu::Compute::int8}) {
-      if (settings.dtype != name_of(compute)) continue;
-      return serve(settings, load<cpu::Backend>(settings.model, options, compute));
+    if (const auto compute = cpu::compute_named(settings.dtype)) {
+      return serve(settings, load<cpu::Backend>(settings.model, options, *compute));
     }
   }
 #endif

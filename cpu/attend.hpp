@@ -5,7 +5,7 @@
 #pragma once
 
 #include <stamp/cpu/matmul.hpp>
-#include <stamp/ops/mask.hpp>
+#include <stamp/ops/check_attention.hpp>
 #include <stamp/ops/relative_position.hpp>
 
 namespace stamp::cpu {
@@ -128,24 +128,13 @@ template <Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
 const Visible* checked_rows(Engine& engine, View<float, R, H, D> y, In<float, R, H, D> query,
                             View<const float, K, KH, D> key, View<const float, K, KH, D> value,
                             Mask mask) {
-  check_same_shape("attend query", y, query);
-  check_same_shape("attend value", key, value);
-  check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());
-  if (key.extents()[1] == 0 || y.extents()[1] % key.extents()[1] != 0) {
-    fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
-                           " and " + describe(key));
-  }
+  check_attention(y, query, key, value);
   const Index rows = y.extents()[0];
   const Index keys = key.extents()[0];
   auto* const visible = engine.arena().template allocate<Visible>(rows);
   for (Index row = 0; row < rows; ++row) {
     visible[row] = mask.visible(row);
-    const Index end = std::max(visible[row].history.end, visible[row].own.end);
-    if (end > keys) {
-      fail(Fault::usage, "attend: row " + std::to_string(row) + " sees keys up to " +
-                             std::to_string(end) + ", expected at most Keys " +
-                             std::to_string(keys));
-    }
+    check_visible(visible[row], row, keys);
   }
   return visible;
 }

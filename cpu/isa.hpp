@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <optional>
 #include <string_view>
 
 namespace stamp::cpu {
@@ -74,6 +75,14 @@ namespace detail {
 }
 [[nodiscard]] constexpr std::string_view name_of(Compute compute) {
   return compute == Compute::fp32 ? "fp32" : compute == Compute::bf16 ? "bf16" : "int8";
+}
+
+/// The type of that name; empty where there is none.
+[[nodiscard]] constexpr std::optional<Compute> compute_named(std::string_view name) {
+  for (const Compute compute : {Compute::fp32, Compute::bf16, Compute::int8}) {
+    if (name_of(compute) == name) return compute;
+  }
+  return std::nullopt;
 }
 
 }  // namespace stamp::cpu

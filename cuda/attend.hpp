@@ -6,25 +6,11 @@
 #include <algorithm>
 #include <stamp/cuda/attend/kernels.hpp>
 #include <stamp/cuda/memory.hpp>
+#include <stamp/ops/check_attention.hpp>
 
 namespace stamp::cuda {
 
 namespace detail {
-
-/// Throws when a row sees keys that are not there. Policies that read device memory cannot be
-/// asked here; kernels cut their ranges off at the last key.
-template <MaskPolicy Mask>
-void check_visible(const Mask& mask, Index rows, Index keys) {
-  for (Index row = 0; row < rows; ++row) {
-    const Visible seen = mask.visible(row);
-    const Index end = std::max(seen.history.end, seen.own.end);
-    if (end > keys) {
-      fail(Fault::usage, "attend: row " + std::to_string(row) + " sees keys up to " +
-                             std::to_string(end) + ", expected at most Keys " +
-                             std::to_string(keys));
-    }
-  }
-}
 
 /// The policy for kernels; one that has no rule is asked row by row and becomes a table.
 template <DeviceElement T, MaskPolicy Mask>
@@ -76,15 +62,12 @@ void attend_with(Engine<T>& engine, const AttendCall<T>& call, AttendKernel kern
 template <DeviceElement T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
 void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
             View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
-  check_same_shape("attend query", y, query);
-  check_same_shape("attend value", key, value);
-  check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());
-  if (key.extents()[1] == 0 || y.extents()[1] % key.extents()[1] != 0) {
-    fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
-                           " and " + describe(key));
-  }
+  check_attention(y, query, key, value);
   const Index rows = y.extents()[0];
-  if constexpr (known_on_host<Mask>) detail::check_visible(mask, rows, key.extents()[0]);
+  // Policies that read device memory cannot be asked here; kernels cut off at the last key.
+  if constexpr (known_on_host<Mask>) {
+    for (Index row = 0; row < rows; ++row) check_visible(mask.visible(row), row, key.extents()[0]);
+  }
   const auto frame = engine.frame();
   const AttendCall<T> call{erase(y),
                            erase(query),

@@ -61,9 +61,8 @@ class Engine {
 
   template <class U, Axis... Axes>
   [[nodiscard]] View<U, Axes...> allocate(Axes... axes) {
-    Index count = 1;
-    ((count = checked_multiply(count, axes.size, "activation")), ...);
-    return View<U, Axes...>(arena_.template allocate<U>(count), axes...);
+    return View<U, Axes...>(arena_.template allocate<U>(checked_size("activation", axes...)),
+                            axes...);
   }
 
   template <Axis... Axes>
@@ -146,12 +145,6 @@ class Engine {
     });
   }
 
-  static void check_count(const char* where, Index expected, std::size_t found) {
-    if (static_cast<std::size_t>(expected) != found) {
-      fail(Fault::usage, std::string(where) + ": expected " + std::to_string(expected) +
-                             " numbers, found " + std::to_string(found));
-    }
-  }
   template <class U, Axis... Axes>
   static void check_dense(const char* where, const View<U, Axes...>& view) {
     if (!view.dense()) {

@@ -90,9 +90,7 @@ struct Settings {
 
 stamp::Model<stamp::cpu::Backend> load_in(const Settings& s, const std::string& dtype) {
   return stamp::load<stamp::cpu::Backend>(s.checkpoint, {},
-                                          dtype == "int8"   ? stamp::cpu::Compute::int8
-                                          : dtype == "fp32" ? stamp::cpu::Compute::fp32
-                                                            : stamp::cpu::Compute::bf16);
+                                          stamp::cpu::compute_named(dtype).value());
 }
 
 void evaluate(const Settings& s) {

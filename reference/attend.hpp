@@ -6,7 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <stamp/ops/mask.hpp>
+#include <stamp/ops/check_attention.hpp>
 #include <stamp/ops/relative_position.hpp>
 #include <stamp/reference/matmul.hpp>
 #include <vector>
@@ -66,15 +66,7 @@ void attend_heads(Engine<T>& engine, ErasedHeads<T> y, ErasedHeads<const T> quer
                   const std::function<Visible(Index)>& visible,
                   const RelativePosition<T>* bias = nullptr) {
   using Number = Accumulator<T>;
-  for (Index row = 0; row < y.rows; ++row) {
-    const Visible seen = visible(row);
-    const Index end = std::max(seen.history.end, seen.own.end);
-    if (end > key.rows) {
-      fail(Fault::usage, "attend: row " + std::to_string(row) + " sees keys up to " +
-                             std::to_string(end) + ", expected at most Keys " +
-                             std::to_string(key.rows));
-    }
-  }
+  for (Index row = 0; row < y.rows; ++row) check_visible(visible(row), row, key.rows);
   constexpr Index tile = 64;
   const Index tiles = (y.rows + tile - 1) / tile;
 
@@ -117,26 +109,13 @@ void attend_heads(Engine<T>& engine, ErasedHeads<T> y, ErasedHeads<const T> quer
   });
 }
 
-/// The door of both: all axes checked by name.
-template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH>
-void check_attention(View<T, R, H, D> y, View<const T, R, H, D> query, View<const T, K, KH, D> key,
-                     View<const T, K, KH, D> value) {
-  check_same_shape("attend query", y, query);
-  check_same_shape("attend value", key, value);
-  check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());
-  if (key.extents()[1] == 0 || y.extents()[1] % key.extents()[1] != 0) {
-    fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
-                           " and " + describe(key));
-  }
-}
-
 }  // namespace detail
 
 /// requirement::HasAttend
 template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
 void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
             View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
-  detail::check_attention<T>(y, query, key, value);
+  check_attention(y, query, key, value);
   detail::attend_heads<T>(engine, erase(y), erase(query), erase(key), erase(value), scale,
                           [mask](Index row) { return mask.visible(row); });
 }
@@ -146,7 +125,7 @@ template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
 void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
             View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask,
             const std::type_identity_t<RelativePosition<T>>& bias) {
-  detail::check_attention<T>(y, query, key, value);
+  check_attention(y, query, key, value);
   check_positions(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
   detail::attend_heads<T>(
       engine, erase(y), erase(query), erase(key), erase(value), scale,

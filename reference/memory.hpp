@@ -34,9 +34,7 @@ class Engine {
 
   template <class U, Axis... Axes>
   [[nodiscard]] View<U, Axes...> allocate(Axes... axes) {
-    Index count = 1;
-    ((count = checked_multiply(count, axes.size, "activation")), ...);
-    return View<U, Axes...>(arena_.allocate<U>(count), axes...);
+    return View<U, Axes...>(arena_.allocate<U>(checked_size("activation", axes...)), axes...);
   }
 
   template <Axis... Axes>
@@ -85,13 +83,6 @@ class Engine {
   [[nodiscard]] const Arena& arena() const { return arena_; }
 
  private:
-  static void check_count(const char* where, Index expected, std::size_t found) {
-    if (static_cast<std::size_t>(expected) != found) {
-      fail(Fault::usage, std::string(where) + ": expected " + std::to_string(expected) +
-                             " numbers, found " + std::to_string(found));
-    }
-  }
-
   Threads threads_;
   Arena arena_;
 };

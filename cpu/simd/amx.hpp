@@ -40,15 +40,15 @@ struct Tiles {
     asm volatile("ldtilecfg %0" ::"m"(shapes));
   }
   template <int tile>
-  [[gnu::always_inline]] static void zero() {
+  STAMP_INLINE static void zero() {
     asm volatile("tilezero %%tmm%c0" ::"i"(tile));
   }
   template <int tile>
-  [[gnu::always_inline]] static void load(const void* from, Index stride) {
+  STAMP_INLINE static void load(const void* from, Index stride) {
     asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(stride), "i"(tile) : "memory");
   }
   template <int tile>
-  [[gnu::always_inline]] static void store(void* to, Index stride) {
+  STAMP_INLINE static void store(void* to, Index stride) {
     asm volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(to), "r"(stride), "i"(tile) : "memory");
   }
   static void release() { asm volatile("tilerelease" :::); }
@@ -58,7 +58,7 @@ struct Tiles {
 struct Bf16Words {
   using Sum = float;
   template <int sums, int rows, int outputs>
-  [[gnu::always_inline]] static void step() {
+  STAMP_INLINE static void step() {
     asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sums), "i"(rows), "i"(outputs));
   }
 };
@@ -67,7 +67,7 @@ struct Bf16Words {
 struct Int8Words {
   using Sum = std::int32_t;
   template <int sums, int rows, int outputs>
-  [[gnu::always_inline]] static void step() {
+  STAMP_INLINE static void step() {
     asm volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sums), "i"(rows), "i"(outputs));
   }
 };

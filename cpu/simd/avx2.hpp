@@ -15,14 +15,6 @@
 #include <stamp/cpu/simd/target_begin.inc>
 namespace stamp::cpu::avx2 {
 
-#define STAMP_INLINE [[gnu::always_inline]] inline
-// Loops over a tile's registers must vanish, or the tile is kept in memory.
-#if defined(__clang__)
-#define STAMP_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define STAMP_UNROLL _Pragma("GCC unroll 8")
-#endif
-
 inline constexpr Index lanes = 8;
 inline constexpr int tile_vectors = 2;  ///< 6 rows × 2 vectors of sums leave 4 registers
 using Vector = __m256;
@@ -119,9 +111,6 @@ inline constexpr Kernels kernels{
     .attend_bf16 = nullptr,
     .decode = decode,
 };
-
-#undef STAMP_INLINE
-#undef STAMP_UNROLL
 
 }  // namespace stamp::cpu::avx2
 #include <stamp/cpu/simd/target_end.inc>

@@ -14,14 +14,6 @@
 #include <stamp/cpu/simd/target_begin.inc>
 namespace stamp::cpu::avx512 {
 
-#define STAMP_INLINE [[gnu::always_inline]] inline
-// Loops over a tile's registers must vanish, or the tile is kept in memory.
-#if defined(__clang__)
-#define STAMP_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define STAMP_UNROLL _Pragma("GCC unroll 8")
-#endif
-
 inline constexpr Index lanes = 16;
 inline constexpr int tile_vectors = 4;  ///< 6 rows × 4 vectors of sums leave 8 registers
 using Vector = __m512;
@@ -74,14 +66,18 @@ STAMP_INLINE void store_bf16(std::uint16_t* to, Vector v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)_mm512_cvtneps_pbh(v));
 }
 
-/// A product of words: float32.
-struct Fp32Words {
+/// What products of float32 and of bfloat16 words are summed in.
+struct FloatSums {
   using Sum = float;
   using Sums = __m512;
-  static constexpr Index per_word = 1;
   STAMP_INLINE static Sums zero() { return _mm512_setzero_ps(); }
   STAMP_INLINE static Sums load(const Sum* from) { return _mm512_loadu_ps(from); }
   STAMP_INLINE static void store(Sum* to, Sums sums) { _mm512_storeu_ps(to, sums); }
+};
+
+/// A product of words: float32.
+struct Fp32Words : FloatSums {
+  static constexpr Index per_word = 1;
   /// Numbers at, at+1, … of a row of words.
   STAMP_INLINE static void put(std::uint32_t* row, Index at, Vector v) {
     stamp::cpu::avx512::store(reinterpret_cast<float*>(row) + at, v);
@@ -93,13 +89,8 @@ struct Fp32Words {
 };
 
 /// bfloat16 pairs.
-struct Bf16Words {
-  using Sum = float;
-  using Sums = __m512;
+struct Bf16Words : FloatSums {
   static constexpr Index per_word = 2;
-  STAMP_INLINE static Sums zero() { return _mm512_setzero_ps(); }
-  STAMP_INLINE static Sums load(const Sum* from) { return _mm512_loadu_ps(from); }
-  STAMP_INLINE static void store(Sum* to, Sums sums) { _mm512_storeu_ps(to, sums); }
   STAMP_INLINE static void put(std::uint32_t* row, Index at, Vector v) {
     store_bf16(reinterpret_cast<std::uint16_t*>(row) + at, v);
   }
@@ -194,9 +185,6 @@ inline constexpr Kernels kernels{
     .attend_bf16 = attend<Bf16Words>,
     .decode = decode,
 };
-
-#undef STAMP_INLINE
-#undef STAMP_UNROLL
 
 }  // namespace stamp::cpu::avx512
 #include <stamp/cpu/simd/target_end.inc>

@@ -25,10 +25,7 @@ template <class B>
 [[nodiscard]] Model<B> load_on(const Choice& choice, const std::filesystem::path& folder,
                                const LoadOptions& options) {
   if constexpr (std::same_as<B, cpu::Engine>) {
-    const auto compute = choice.dtype == "int8"   ? cpu::Compute::int8
-                         : choice.dtype == "bf16" ? cpu::Compute::bf16
-                                                  : cpu::Compute::fp32;
-    return load<B>(folder, options, compute);
+    return load<B>(folder, options, cpu::compute_named(choice.dtype).value());
   } else {
     return load<B>(folder, options);
   }

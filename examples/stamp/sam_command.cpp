@@ -35,10 +35,7 @@ template <class B>
 [[nodiscard]] SamModel<B> open_sam(const std::filesystem::path& file, const Choice& choice,
                                    Index threads) {
   if constexpr (std::same_as<B, cpu::Engine>) {
-    const auto compute = choice.dtype == "int8"   ? cpu::Compute::int8
-                         : choice.dtype == "bf16" ? cpu::Compute::bf16
-                                                  : cpu::Compute::fp32;
-    return load_sam<B>(file, threads, compute);
+    return load_sam<B>(file, threads, cpu::compute_named(choice.dtype).value());
   } else {
     return load_sam<B>(file, threads);
   }

@@ -178,15 +178,9 @@ void embed(Walked<T>& engine, View<T, R, A> y, const reference::Matrix<V, A>& ta
 template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
 void attend(Walked<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
             View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
-  check_same_shape("attend query", y, query);
-  check_same_shape("attend value", key, value);
-  check_extent("attend key", y.template axis_at<2>(), key.template axis_at<2>());
-  if (key.extents()[1] == 0 || y.extents()[1] % key.extents()[1] != 0) {
-    fail(Fault::usage, "attend: expected Heads to divide by KvHeads, found " + describe(y) +
-                           " and " + describe(key));
-  }
+  check_attention(y, query, key, value);
   const Index rows = y.extents()[0];
-  cuda::detail::check_visible(mask, rows, key.extents()[0]);
+  for (Index row = 0; row < rows; ++row) check_visible(mask.visible(row), row, key.extents()[0]);
   cuda::AttendCall<T> call{erase(y),
                            erase(query),
                            erase(key),

@@ -86,6 +86,14 @@ struct NamedExtent {
   return product;
 }
 
+/// Throws Error{usage} unless a view of `expected` numbers meets as many on the host.
+inline void check_count(std::string_view where, Index expected, std::size_t found) {
+  if (static_cast<std::size_t>(expected) != found) {
+    fail(Fault::usage, std::string(where) + ": expected " + std::to_string(expected) +
+                           " numbers, found " + std::to_string(found));
+  }
+}
+
 /// a+b for sizes that come from untrusted files; throws Error{input} naming `what` on overflow.
 [[nodiscard]] inline Index checked_add(Index a, Index b, std::string_view what) {
   Index sum = 0;

@@ -112,6 +112,14 @@ class View {
 template <class T, Axis... Axes>
 using In = std::type_identity_t<View<const T, Axes...>>;
 
+/// The product of extents that may come from an untrusted file: Error{input} names `what`.
+template <Axis... Axes>
+[[nodiscard]] Index checked_size(std::string_view what, Axes... axes) {
+  Index size = 1;
+  ((size = checked_multiply(size, axes.size, what)), ...);
+  return size;
+}
+
 /// The axes of a view as an error message shows them.
 template <class T, Axis... Axes>
 [[nodiscard]] std::array<NamedExtent, sizeof...(Axes)> named_extents(const View<T, Axes...>& view) {
