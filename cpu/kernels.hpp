@@ -86,6 +86,7 @@ struct Kernels {
   void (*layer_norm)(float* y, const float* x, const float* weight, const float* bias, float eps,
                      Index count);
   void (*quick_gelu)(float* x, Index count);
+  void (*gelu)(float* x, Index count);  ///< to 1.5e-7·|x|
   void (*swiglu)(float* gate, const float* up, Index count);
   void (*rotate)(float* low, float* high, const float* cosine, const float* sine, Index pairs);
 

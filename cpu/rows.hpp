@@ -3,7 +3,6 @@
 // rows, sums and copies. Rows are shared among the threads where there are enough numbers.
 #pragma once
 
-#include <numbers>
 #include <stamp/cpu/matmul.hpp>
 
 namespace stamp::cpu {
@@ -61,14 +60,11 @@ void quick_gelu(Engine& engine, View<float, R, A> x) {
   });
 }
 
-/// requirement::HasGelu. Once an image, in the patch merger: the library's erf will do.
+/// requirement::HasGelu
 template <Axis R, Axis A>
 void gelu(Engine& engine, View<float, R, A> x) {
-  detail::for_each_row(engine, x.extents()[0], 8 * x.extents()[1], [&](Index row) {
-    float* const values = x.data() + row * x.stride();
-    for (Index at = 0; at < x.extents()[1]; ++at) {
-      values[at] *= 0.5F * (1 + std::erf(values[at] * (1 / std::numbers::sqrt2_v<float>)));
-    }
+  detail::for_each_row(engine, x.extents()[0], x.extents()[1], [&](Index row) {
+    engine.kernels().gelu(x.data() + row * x.stride(), x.extents()[1]);
   });
 }
 

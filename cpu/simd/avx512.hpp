@@ -175,6 +175,7 @@ inline constexpr Kernels kernels{
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .quick_gelu = quick_gelu,
+    .gelu = gelu,
     .swiglu = swiglu,
     .rotate = rotate,
     .pack_keys_fp32 = pack_keys<Fp32Words>,
