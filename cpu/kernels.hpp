@@ -57,6 +57,12 @@ struct DecodeTask {
 };
 
 /// Operands are rows of floats unless said; counts are elements.
+/// How a row of activations became bytes: x ≈ scale·(byte - zero).
+struct ByteScale {
+  float scale = 0;  ///< not a number where the row holds one that is not finite
+  std::int32_t zero = 0;
+};
+
 struct Kernels {
   Index strip_rows;        ///< rows of x whose products with a panel stay in the cache
   Index chunk_words;       ///< words of a panel that are multiplied at a time
@@ -75,11 +81,14 @@ struct Kernels {
 
   /// Round to nearest even.
   void (*to_bf16)(std::uint16_t* y, const float* x, Index count);
-  /// y = 128 + round(x/scale) with scale = max|x|/127; returns scale.
-  float (*to_int8)(std::uint8_t* y, const float* x, Index count);
-  /// y = (x - 128·sums)·(row·scales) over a row of exact sums.
+  /// y = round(x/scale) with scale = max|x|/127; returns scale.
+  float (*to_int8)(std::int8_t* y, const float* x, Index count);
+  /// y = zero + round(x/scale), from 0 to 255, with scale = (max - min)/255 where min ≤ 0 ≤ max: a
+  /// row that is mostly positive, as behind GELU, keeps all eight bits.
+  ByteScale (*to_uint8)(std::uint8_t* y, const float* x, Index count);
+  /// y = (x - row.zero·sums)·(row.scale·scales) over a row of exact sums.
   void (*from_int32)(float* y, const std::int32_t* x, const std::int32_t* sums, const float* scales,
-                     float row, Index count);
+                     ByteScale row, Index count);
 
   void (*add)(float* y, const float* x, Index count);  ///< y += x
   void (*rms_norm)(float* y, const float* x, const float* weight, float eps, Index count);

@@ -24,7 +24,7 @@ inline constexpr Index skinny_rows = 4;
 struct Operand {
   const std::uint32_t* words = nullptr;
   Index stride = 0;               ///< words from row to row
-  const float* scales = nullptr;  ///< int8: one a row
+  const ByteScale* scales = nullptr;  ///< int8: one a row
   bool skinny = false;
 };
 
@@ -45,14 +45,13 @@ inline Operand operand_of(Engine& engine, ConstRows x, Compute type) {
   }
   const Index words = Panels::words_of(type, x.columns);
   auto* const to = engine.arena().allocate<std::uint32_t>(x.rows * words);
-  auto* const scales = type == Compute::int8 ? engine.arena().allocate<float>(x.rows) : nullptr;
+  auto* const scales = type == Compute::int8 ? engine.arena().allocate<ByteScale>(x.rows) : nullptr;
   const auto round = [&](Index row) {
     std::uint32_t* const y = to + row * words;
+    y[words - 1] = 0;
     if (type == Compute::int8) {
-      y[words - 1] = 0x80808080U;  // padding is zero, which is 128
-      scales[row] = k.to_int8(reinterpret_cast<std::uint8_t*>(y), x.row(row), x.columns);
+      scales[row] = k.to_uint8(reinterpret_cast<std::uint8_t*>(y), x.row(row), x.columns);
     } else {
-      y[words - 1] = 0;
       k.to_bf16(reinterpret_cast<std::uint16_t*>(y), x.row(row), x.columns);
     }
   };

@@ -16,7 +16,7 @@
 namespace stamp::cpu {
 
 /// W [out, in] as panels of words (kernels.hpp). int8 keeps, per output, scale = max|w|/127 and
-/// the sum of its integers, which turns unsigned activations back into signed ones.
+/// the sum of its integers, which takes the zero of unsigned activations out of a product.
 struct Panels {
   Compute type = Compute::fp32;
   Index out = 0;
@@ -72,20 +72,18 @@ inline void words_of_row(const Kernels& kernels, Panels& w, const StoredTensor& 
     for (std::size_t in = 0; in < row.size(); ++in) halves[in] = bfloat16(row[in]).bits;
     return;
   }
-  // As activations are quantised, 128 + whole number, but signed.
-  auto* const bytes = reinterpret_cast<std::uint8_t*>(words);
+  auto* const bytes = reinterpret_cast<std::int8_t*>(words);
   const float scale = kernels.to_int8(bytes, row.data(), w.in);
   std::int32_t sum = 0;
   std::uint32_t exponents = 0;
   for (std::size_t in = 0; in < row.size(); ++in) {
     sum += bytes[in];
-    bytes[in] ^= 0x80U;
     const std::uint32_t exponent = std::bit_cast<std::uint32_t>(row[in]) & 0x7f800000U;
     exponents = std::max(exponents, exponent);
   }
   // A weight that is no number makes every product with its row no number.
   w.scales[static_cast<std::size_t>(out)] = exponents < 0x7f800000U ? scale : NAN;
-  w.sums[static_cast<std::size_t>(out)] = sum - 128 * static_cast<std::int32_t>(w.in);
+  w.sums[static_cast<std::size_t>(out)] = sum;
 }
 
 /// One panel from up to 64 rows of a stored weight.

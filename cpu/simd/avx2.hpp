@@ -96,6 +96,7 @@ inline constexpr Kernels kernels{
     .product_int8 = nullptr,
     .to_bf16 = nullptr,
     .to_int8 = nullptr,
+    .to_uint8 = nullptr,
     .from_int32 = nullptr,
     .add = add,
     .rms_norm = rms_norm,

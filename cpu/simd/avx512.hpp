@@ -135,20 +135,24 @@ inline void to_bf16(std::uint16_t* y, const float* x, Index count) {
   }
 }
 
-/// Bytes of one vector after scaling: 128 + round(x·inverse).
-STAMP_INLINE void store_bytes(std::uint8_t* to, Vector v, Vector inverse, Index count) {
-  const __m512i whole = _mm512_maskz_cvtps_epi32(every, _mm512_mul_ps(v, inverse));
-  const __m128i bytes =
-      _mm512_maskz_cvtusepi32_epi8(every, _mm512_add_epi32(whole, _mm512_set1_epi32(128)));
+/// zero + round(v) as bytes, and round(v) as signed ones; both end at their type's limits.
+STAMP_INLINE void store_bytes(std::uint8_t* to, Vector v, std::int32_t zero, Index count) {
+  const __m512i whole =
+      _mm512_add_epi32(_mm512_maskz_cvtps_epi32(every, v), _mm512_set1_epi32(zero));
+  const __m128i bytes = _mm512_maskz_cvtusepi32_epi8(every, whole);
   _mm_mask_storeu_epi8(to, first(count), bytes);
 }
-/// x - 128·sums, exactly, then as floats.
+STAMP_INLINE void store_signed_bytes(std::int8_t* to, Vector v, Index count) {
+  const __m128i bytes = _mm512_maskz_cvtsepi32_epi8(every, _mm512_maskz_cvtps_epi32(every, v));
+  _mm_mask_storeu_epi8(to, first(count), bytes);
+}
+/// x - zero·sums, exactly, then as floats.
 STAMP_INLINE Vector difference_to_floats(const std::int32_t* x, const std::int32_t* sums,
-                                         Index count) {
-  const __m512i shifted =
-      _mm512_maskz_slli_epi32(every, _mm512_maskz_loadu_epi32(first(count), sums), 7);
+                                         std::int32_t zero, Index count) {
+  const __m512i shift = _mm512_mullo_epi32(_mm512_maskz_loadu_epi32(first(count), sums),
+                                           _mm512_set1_epi32(zero));
   return _mm512_maskz_cvtepi32_ps(
-      every, _mm512_sub_epi32(_mm512_maskz_loadu_epi32(first(count), x), shifted));
+      every, _mm512_sub_epi32(_mm512_maskz_loadu_epi32(first(count), x), shift));
 }
 
 // clang-format off: each builds on those before it
@@ -170,6 +174,7 @@ inline constexpr Kernels kernels{
     .product_int8 = product<Int8Words>,
     .to_bf16 = to_bf16,
     .to_int8 = to_int8,
+    .to_uint8 = to_uint8,
     .from_int32 = from_int32,
     .add = add,
     .rms_norm = rms_norm,

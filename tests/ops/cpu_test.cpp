@@ -18,7 +18,7 @@ Numbers as_bf16(Numbers x) {
   for (double& value : x) value = rounded<bfloat16>(value);
   return x;
 }
-/// Each row to whole multiples of its largest number / 127.
+/// Each row to whole multiples of its largest number / 127, as weights are.
 Numbers as_int8(Numbers x, Index columns) {
   for (std::size_t row = 0; row < x.size(); row += static_cast<std::size_t>(columns)) {
     float most = 0;
@@ -29,6 +29,26 @@ Numbers as_int8(Numbers x, Index columns) {
     const float inverse = 1 / scale;
     for (std::size_t at = 0; at < static_cast<std::size_t>(columns); ++at) {
       x[row + at] = std::nearbyint(static_cast<float>(x[row + at]) * inverse) * scale;
+    }
+  }
+  return x;
+}
+
+/// Each row to whole multiples of its range / 255, as activations are.
+Numbers as_uint8(Numbers x, Index columns) {
+  for (std::size_t row = 0; row < x.size(); row += static_cast<std::size_t>(columns)) {
+    float least = 0;
+    float most = 0;
+    for (std::size_t at = 0; at < static_cast<std::size_t>(columns); ++at) {
+      least = std::min(least, static_cast<float>(x[row + at]));
+      most = std::max(most, static_cast<float>(x[row + at]));
+    }
+    const float scale = (most - least) / 255;
+    const float inverse = 1 / scale;
+    const float zero = std::nearbyint(-least * inverse);
+    for (std::size_t at = 0; at < static_cast<std::size_t>(columns); ++at) {
+      const float byte = zero + std::nearbyint(static_cast<float>(x[row + at]) * inverse);
+      x[row + at] = (std::min(byte, 255.0F) - zero) * scale;
     }
   }
   return x;
@@ -65,7 +85,10 @@ TEST_P(Products, RoundWeightsAndRowsAndNothingElse) {
     const auto frame = engine.frame();
     const StoredWeight weight(ElementType::float32, {out, in}, 1);
     const auto w = engine.matrix(weight.stored(), Ffn{out}, Hidden{in});
-    const Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{in}, 3);
+    Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{in}, 3);
+    x.change([](Index row, Index, double old) {  // rows of one sign, too
+      return row % 3 == 0 ? old : row % 3 == 1 ? std::abs(old) : -std::abs(old);
+    });
     const Operand<cpu::Engine, Tokens, Ffn> y(engine, Tokens{rows}, Ffn{out}, 4, 1);
     matmul(engine, y.view(), x.input(), w);
     const bool rounds_rows = compute == Compute::int8 || rows > 4;
@@ -73,7 +96,7 @@ TEST_P(Products, RoundWeightsAndRowsAndNothingElse) {
         compute == Compute::bf16
             ? product(rounds_rows ? as_bf16(x.values()) : x.values(), as_bf16(weight.values()),
                       rows, in, out)
-            : product(as_int8(x.values(), in), as_int8(weight.values(), in), rows, in, out);
+            : product(as_uint8(x.values(), in), as_int8(weight.values(), in), rows, in, out);
     const auto found = y.found();
     for (std::size_t at = 0; at < expected.size(); ++at) {
       // float sums of up to 4,200 terms of order one
@@ -84,6 +107,25 @@ TEST_P(Products, RoundWeightsAndRowsAndNothingElse) {
 }
 INSTANTIATE_TEST_SUITE_P(Types, Products, ::testing::Values(Compute::bf16, Compute::int8),
                          [](const auto& tested) { return std::string(name_of(tested.param)); });
+
+TEST(Bytes, ARowThatIsNotFiniteGivesNoNumbers) {
+  if (!wide()) GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
+  cpu::Engine engine(1, Compute::int8);
+  const StoredWeight weight(ElementType::float32, {Index{64}, Index{70}}, 1);
+  const auto w = engine.matrix(weight.stored(), Ffn{64}, Hidden{70});
+  for (const double fault : {HUGE_VAL, -HUGE_VAL, std::nan("")}) {
+    Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{3}, Hidden{70}, 3);
+    x.change([&](Index row, Index column, double old) {
+      return row == 1 && column == 40 ? fault : old;
+    });
+    const Operand<cpu::Engine, Tokens, Ffn> y(engine, Tokens{3}, Ffn{64}, 4);
+    matmul(engine, y.view(), x.input(), w);
+    const auto found = y.found();
+    for (std::size_t at = 0; at < found.size(); ++at) {
+      EXPECT_EQ(std::isnan(found[at]), at / 64 == 1) << fault << ", number " << at;
+    }
+  }
+}
 
 /// A vision MLP, a language MLP and attention with residual on random operands.
 Numbers some_layers(cpu::Engine& engine, Index rows) {
