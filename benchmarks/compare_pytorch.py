@@ -203,32 +203,45 @@ def notes(found):
         f"{s['decode']} greedy choices alike.")
 
 
-def plot(found, path):
-    """Two bars a phase, seconds on a linear axis, drawn by hand; decode counts all its tokens."""
+def bars(title, legend, rows, path):
+    """Two bars a row, seconds on a linear axis, drawn by hand. legend: a name a side; a row: label, seconds a side."""
     bar, left, right, top = 18, 210, 120, 56
-    words = found["settings"]["decode"]
-    rows = [(row, words if row["phase"] == "decode" else 1) for row in found["phases"]]
-    longest = max(row[side]["minimum"] * times for row, times in rows for side in COLOURS)
+    longest = max(seconds for _, times in rows for seconds in times.values())
     width, height = 760, top + len(rows) * (2 * bar + 14) + 6
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
            'font-family="sans-serif" font-size="13">',
-           f'<rect width="{width}" height="{height}" fill="white"/>',
-           f'<text x="10" y="20">One answer about a picture of {found["settings"]["pixels"]} × '
-           f'{found["settings"]["pixels"]} pixels, seconds (less is better)</text>']
+           f'<rect width="{width}" height="{height}" fill="white"/>', f'<text x="10" y="20">{title}</text>']
     for at, (side, colour) in enumerate(COLOURS.items()):
         out.append(f'<rect x="{left + at * 160}" y="30" width="12" height="12" fill="{colour}"/>'
-                   f'<text x="{left + at * 160 + 18}" y="41">{side_name(found, side)}</text>')
-    for at, (row, times) in enumerate(rows):
+                   f'<text x="{left + at * 160 + 18}" y="41">{legend[side]}</text>')
+    for at, (name, times) in enumerate(rows):
         y = top + at * (2 * bar + 14)
-        name = label(found, row["phase"]) if times == 1 else f"decode, {times} tokens"
         out.append(f'<text x="{left - 10}" y="{y + bar + 4}" text-anchor="end">{name}</text>')
         for which, (side, colour) in enumerate(COLOURS.items()):
-            seconds = row[side]["minimum"] * times
-            long = max(1, seconds / longest * (width - left - right))
-            text = shown(seconds) + (f", {row['ratio']:.1f}×" if side == "stamp" else "")
+            long = max(1, times[side] / longest * (width - left - right))
+            ratio = f", {times['pytorch'] / times['stamp']:.1f}×" if side == "stamp" else ""
             out.append(f'<rect x="{left}" y="{y + which * bar}" width="{long:.1f}" height="{bar - 2}" fill="{colour}"/>'
-                       f'<text x="{left + long + 6:.1f}" y="{y + which * bar + 13}">{text}</text>')
+                       f'<text x="{left + long + 6:.1f}" y="{y + which * bar + 13}">{shown(times[side])}{ratio}</text>')
     path.write_text("\n".join(out + ["</svg>\n"]))
+
+
+def plot(found, path):
+    """A row a phase; decode counts all its tokens."""
+    words, rows = found["settings"]["decode"], []
+    for row in found["phases"]:
+        times = words if row["phase"] == "decode" else 1
+        rows.append((f"decode, {words} tokens" if times > 1 else label(found, row["phase"]),
+                     {side: row[side]["minimum"] * times for side in COLOURS}))
+    pixels = found["settings"]["pixels"]
+    bars(f"One answer about a picture of {pixels} × {pixels} pixels, seconds (less is better)",
+         {side: side_name(found, side) for side in COLOURS}, rows, path)
+
+
+def between_marks(name, text):
+    """Puts text between a pair of marks of the README."""
+    readme, begin, end = HERE / "README.md", f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    head, rest = readme.read_text().split(begin)
+    readme.write_text(f"{head}{begin}\n{text}\n{end}" + rest.split(end)[1])
 
 
 def write_readme():
@@ -241,9 +254,7 @@ def write_readme():
         options = f"--pixels {found['settings']['pixels']} --dtype {found['sides']['stamp']['dtype']}"
         parts += [f"`bash benchmarks/compare_pytorch.sh {options}`", table(found), notes(found),
                   f"![{path.stem}](results/{path.stem}.svg)"]
-    readme, begin, end = HERE / "README.md", "<!-- against pytorch: begin -->", "<!-- against pytorch: end -->"
-    head, rest = readme.read_text().split(begin)
-    readme.write_text(f"{head}{begin}\n" + "\n\n".join(parts) + f"\n{end}" + rest.split(end)[1])
+    between_marks("against pytorch", "\n\n".join(parts))
 
 
 def options():

@@ -3,6 +3,7 @@
 # Side by side with PyTorch at the true sizes of the 2B model: both answer the same question in turn, phase by phase.
 # Makes what is missing: the Python environment, oneDNN, the programs, the checkpoint (4.4 GB under build/).
 #   bash benchmarks/compare_pytorch.sh [--pixels 504|896] [--dtype bf16|int8|fp32] …    # --help names all options
+#   bash benchmarks/compare_pytorch.sh --sam [--model vit_h] [--dtype bf16|int8|fp32] …    # SAM instead (1.3 GB)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash reference/pytorch/venv.sh
@@ -13,5 +14,9 @@ if ! grep -qs "^dnnl_DIR:.*$onednn" build/CMakeCache.txt; then
   [[ -f build/CMakeCache.txt ]] || fresh=(-G Ninja -DCMAKE_BUILD_TYPE=Release)
   cmake -S . -B build "${fresh[@]}" -Ddnnl_DIR="$onednn"
 fi
-cmake --build build --target phases ceiling -j 1
+cmake --build build --target phases sam_phases ceiling -j 1
+if [[ ${1:-} == --sam ]]; then
+  shift
+  exec .venv/bin/python benchmarks/compare_sam.py "$@"
+fi
 exec .venv/bin/python benchmarks/compare_pytorch.py "$@"
