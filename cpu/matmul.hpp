@@ -23,7 +23,7 @@ inline constexpr Index skinny_rows = 4;
 /// multiplied with bfloat16 weights.
 struct Operand {
   const std::uint32_t* words = nullptr;
-  Index stride = 0;               ///< words from row to row
+  Index stride = 0;                   ///< words from row to row
   const ByteScale* scales = nullptr;  ///< int8: one a row
   bool skinny = false;
 };

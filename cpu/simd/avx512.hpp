@@ -149,8 +149,8 @@ STAMP_INLINE void store_signed_bytes(std::int8_t* to, Vector v, Index count) {
 /// x - zero·sums, exactly, then as floats.
 STAMP_INLINE Vector difference_to_floats(const std::int32_t* x, const std::int32_t* sums,
                                          std::int32_t zero, Index count) {
-  const __m512i shift = _mm512_mullo_epi32(_mm512_maskz_loadu_epi32(first(count), sums),
-                                           _mm512_set1_epi32(zero));
+  const __m512i shift =
+      _mm512_mullo_epi32(_mm512_maskz_loadu_epi32(first(count), sums), _mm512_set1_epi32(zero));
   return _mm512_maskz_cvtepi32_ps(
       every, _mm512_sub_epi32(_mm512_maskz_loadu_epi32(first(count), x), shift));
 }

@@ -54,16 +54,24 @@ int compare_with(const Settings& s, const Choice& choice, const ExportedRun& run
              "relative", "cosine", "used", "worst at");
   Index compared = 0;
   Index failed = 0;
+  Index of_sam = 0;
   std::string first;
   auto rows = nlohmann::ordered_json::array();
   for (const ParityRow& row : compare_run(run, recording, model.config(), tolerance)) {
     if (!s.only.empty() && fnmatch(s.only.c_str(), row.name.c_str(), 0) != 0) continue;
+    if (row.name.starts_with("sam.")) {  // another model's, recorded while it refined
+      ++of_sam;
+      continue;
+    }
     print_row(row);
     rows.push_back(row_json(row));
     ++compared;
     if (row.ok) continue;
     ++failed;
     if (first.empty()) first = row.name;
+  }
+  if (of_sam > 0) {
+    fmt::print("{} tensors of SAM are left out: stamp sam replays a prompt\n", of_sam);
   }
   if (compared == 0) {
     fail(Fault::usage, "nothing compared: --only " + s.only +

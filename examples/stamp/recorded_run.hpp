@@ -12,11 +12,11 @@
 namespace stamp::command {
 
 /// Runs prompt and answer again as one teacher-forced pass and writes what export_activations.py
-/// writes: float32, ids and positions int64, settings as metadata.
+/// writes: float32, ids and positions int64, settings as metadata; and what refining recorded.
 template <class B>
 void write_recorded_run(const std::filesystem::path& file, Model<B>& model, const Image& image,
-                        const Answer& answer, const SegmentOptions& options, const Settings& s,
-                        std::string_view dtype) {
+                        const Answer& answer, const Recording<float>& of_sam,
+                        const SegmentOptions& options, const Settings& s, std::string_view dtype) {
   ReplayInput input;
   input.ids = answer.input_ids;
   input.ids.insert(input.ids.end(), answer.output_ids.begin(), answer.output_ids.end());
@@ -42,6 +42,9 @@ void write_recorded_run(const std::filesystem::path& file, Model<B>& model, cons
     }
     const auto& kept = numbers[name] = {recorded.values.begin(), recorded.values.end()};
     tensors.push_back(checkpoint::named(name, recorded.shape, std::span(kept)));
+  }
+  for (const auto& [name, recorded] : of_sam) {
+    tensors.push_back(checkpoint::named(name, recorded.shape, std::span(recorded.values)));
   }
   add_integers("input_ids", {static_cast<Index>(input.ids.size())},
                {input.ids.begin(), input.ids.end()});

@@ -158,14 +158,25 @@ int masks_about(const Settings& s, const Choice& choice, const Image& image, con
 
 }  // namespace
 
-MaskRefiner open_refiner(const Settings& s, std::string_view backend) {
+MaskRefiner open_refiner(const Settings& s, std::string_view backend, Recording<float>* sink) {
   Choice choice{backend, s.dtype.empty() ? "fp32" : std::string_view(s.dtype)};
   MaskRefiner refiner;
   (void)with_sam_engine(choice, [&]<class B>() {
     auto model = std::make_shared<SamModel<B>>(open_sam<B>(*s.refine, choice, s.threads));
     const sam::CascadeOptions options{.seed = s.seed.value_or(0)};
-    refiner = sam_refiner(*model, options);
+    auto recording = std::make_shared<Recording<typename B::Number>>();
+    refiner = sam_refiner(*model, options, sink == nullptr ? nullptr : recording.get());
     refiner.look = [model, look = std::move(refiner.look)](const Image& image) { look(image); };
+    if (sink == nullptr) return 0;
+    refiner.refine = [recording, sink, refine = std::move(refiner.refine)](const Bitmap& coarse,
+                                                                           Index number) {
+      auto refined = refine(coarse, number);
+      for (const auto& [name, recorded] : *recording) {
+        (*sink)[name] = {recorded.shape, {recorded.values.begin(), recorded.values.end()}};
+      }
+      recording->clear();
+      return refined;
+    };
     return 0;
   });
   return refiner;

@@ -14,7 +14,9 @@ int answer_about(const Settings& s, const Choice& choice, const Image& image) {
   ProgressLine progress(s.quiet);
   double loading = 0;
   Stopwatch watch;
-  const MaskRefiner refiner = s.refine ? open_refiner(s, choice.backend) : MaskRefiner{};
+  Recording<float> of_sam;
+  const MaskRefiner refiner =
+      s.refine ? open_refiner(s, choice.backend, s.activations ? &of_sam : nullptr) : MaskRefiner{};
   const double opening = watch.lap();
   Model<B> model = open_model<B>(s, choice, progress, loading);
   loading += opening;
@@ -31,7 +33,7 @@ int answer_about(const Settings& s, const Choice& choice, const Image& image) {
 
   if (s.activations) {
     naming_bad_weights(model, [&] {
-      write_recorded_run(*s.activations, model, image, answer, options, s, choice.dtype);
+      write_recorded_run(*s.activations, model, image, answer, of_sam, options, s, choice.dtype);
     });
   }
   const auto result =

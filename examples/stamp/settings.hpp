@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <stamp/observe/recorder.hpp>
 #include <stamp/session/mask_refiner.hpp>
 #include <stamp/tensor/check.hpp>
 #include <string>
@@ -71,7 +72,8 @@ int convert_command(const Settings& settings);
 int sam_command(const Settings& settings);
 
 /// SAM of `--refine FILE` on the backend of that name; it owns the model. Error{input} tells what
-/// is wrong with the file.
-[[nodiscard]] MaskRefiner open_refiner(const Settings& settings, std::string_view backend);
+/// is wrong with the file. `recording`, where there is one, gets SAM's activations.
+[[nodiscard]] MaskRefiner open_refiner(const Settings& settings, std::string_view backend,
+                                       Recording<float>* recording = nullptr);
 
 }  // namespace stamp::command

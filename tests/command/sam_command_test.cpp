@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // stamp sam and segment --refine, through the command: what they leave, and what they refuse.
+#include <stamp/checkpoint/safetensors.hpp>
 #include <stamp/image/read.hpp>
 #include <stamp/image/write.hpp>
+#include <stamp/tensor/widen_stored.hpp>
 
 #include "run_command.hpp"
 
@@ -135,6 +137,39 @@ TEST(Refine, LeavesRefinedMasksBesideTheCoarseOnes) {
   EXPECT_FALSE(fs::exists(out / "mask-1-refined.png"));
   expect_failure(run(segment(wide, "the mug", tied, out, {"--refine", folder / "none"})), 3,
                  {"none"});
+}
+
+TEST(Refine, RecordsWhatSamComputesForEveryMask) {
+  const TemporaryFolder folder;
+  const fs::path out = folder / "out";
+  const fs::path recorded = folder / "run.safetensors";
+  const Words forced{"--response",    "It is <|seg|> and <|seg|>.",
+                     "--threshold",   "-1000000",
+                     "--refine",      sam_file,
+                     "--backend",     "reference",
+                     "--activations", recorded};
+  expect_success(run(segment(wide, "the mug", tied, out, forced)));
+  const stamp::checkpoint::Safetensors found{recorded};
+  for (const char* name :
+       {"language.norm", "sam.image_embeddings", "sam.prior", "sam.pass.0.low_res_logits",
+        "sam.pass.2.low_res_logits", "sam.pass.2.iou", "sam.mask.1.pass.2.low_res_logits"}) {
+    EXPECT_TRUE(found.find(name)) << name;
+  }
+  EXPECT_FALSE(found.find("sam.mask.2.prior")) << "there are two masks";
+  // The last pass is the refined mask: as many pixels as its positive logits.
+  const auto stored = found.find("sam.mask.1.pass.2.masks");
+  ASSERT_TRUE(stored);
+  std::vector<float> logits(static_cast<std::size_t>(stored->size()));
+  stamp::widen_stored(*stored, 0, stored->size(), logits.data());
+  const auto picture = stamp::read_image(out / "mask-1-refined.png");
+  ASSERT_EQ(picture.pixels.size(), 3 * logits.size());
+  for (std::size_t at = 0; at < logits.size(); ++at) {
+    ASSERT_EQ(picture.pixels[3 * at] != 0, logits[at] > 0) << at;
+  }
+  // STAMP's own tensors are compared; SAM's are left out, and said so.
+  const auto ended = run({"parity", "--model", tied, "--activations", recorded});
+  expect_success(ended);
+  EXPECT_SAYS(ended.out, "tensors of SAM are left out");
 }
 
 }  // namespace

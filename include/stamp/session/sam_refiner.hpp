@@ -3,25 +3,35 @@
 #pragma once
 
 #include <memory>
+#include <stamp/observe/recorder.hpp>
 #include <stamp/session/mask_refiner.hpp>
 #include <stamp/session/sam_model.hpp>
 
 namespace stamp {
 
 /// Refers to `model`, which must outlive it; keeps the encoded image of the last `look`. Mask k of
-/// an answer draws its points with seed options.seed + k.
+/// an answer draws its points with seed options.seed + k. `recording`, where there is one, gets
+/// SAM's activations: `sam.…` of the image and of mask 0, `sam.mask.{k}.…` of mask k behind it.
 template <SamBackend B>
-[[nodiscard]] MaskRefiner sam_refiner(SamModel<B>& model, const sam::CascadeOptions& options = {}) {
+[[nodiscard]] MaskRefiner sam_refiner(SamModel<B>& model, const sam::CascadeOptions& options = {},
+                                      Recording<typename B::Number>* recording = nullptr) {
+  using Number = typename B::Number;
   auto predictor = std::make_shared<sam::Predictor<B>>(model.engine(), model.sam());
-  return {.look = [predictor](const Image& image) { predictor->set_image(image); },
-          .refine =
-              [predictor, options](const Bitmap& coarse, Index number) {
-                sam::CascadeOptions own = options;
-                own.seed += static_cast<std::uint64_t>(number);
-                auto result = sam::cascade(*predictor, coarse, own);
-                return RefinedMask{std::move(result.mask), result.refined,
-                                   std::move(result.reason)};
-              }};
+  const Recorder<Number> tap = Recorder<Number>(recording).within("sam");
+  MaskRefiner refiner;
+  refiner.look = [predictor, tap, recorded = recording != nullptr](const Image& image) {
+    recorded ? predictor->set_image(image, tap) : predictor->set_image(image);
+  };
+  refiner.refine = [predictor, options, tap, recorded = recording != nullptr](const Bitmap& coarse,
+                                                                              Index number) {
+    sam::CascadeOptions own = options;
+    own.seed += static_cast<std::uint64_t>(number);
+    const auto inner = number == 0 ? tap : tap.within("mask." + std::to_string(number));
+    auto result = recorded ? sam::cascade(*predictor, coarse, own, inner)
+                           : sam::cascade(*predictor, coarse, own);
+    return RefinedMask{std::move(result.mask), result.refined, std::move(result.reason)};
+  };
+  return refiner;
 }
 
 }  // namespace stamp
