@@ -51,8 +51,8 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--ahead", type=int, default=24)
     p.add_argument("--full", type=float, default=.15, help="share of shards at the full 400 cells")
-    p.add_argument("--questions", action="store_true")
-    p.add_argument("--easy", action="store_true", help="more plain descriptions")
+    p.add_argument("--questions", type=int, default=0, help="an image; none: labels of cells only")
+    p.add_argument("--lesson", default="even", help="which kinds of questions there are most of: even, easy or hard")
     p.add_argument("--parent", type=int, default=0, help="stop when this process is gone")
     a = p.parse_args()
     folder = a.state / a.pool
@@ -60,7 +60,7 @@ def main():
     ask = None
     if a.questions:
         from questions import Asker
-        ask = Asker(a.state / "tokenizer.json", easy=a.easy)
+        ask = Asker(a.state / "tokenizer.json", a.questions, lesson=a.lesson)
     while not a.parent or os.path.exists(f"/proc/{a.parent}"):
         mark = (folder / "next").read_text() if (folder / "next").exists() else "0"
         first = int(mark or 0)

@@ -362,13 +362,16 @@ MIX = [(one, 4, .5), (many, 2, .65), (size, 1, 1), (side, 2, .75), (ordinal, 1.3
        (relation, 2, .7), (exists, 3, .5), (count, 2, .75)]
 
 
-def ask(rng, scene, h, w, amount, with_mask=2, easy=False):
+# For a lesson: the weights of all makers, and the shares of the first six among questions with a mask pass.
+LESSONS = {"even": ([m[1] for m in MIX], [.3, .16, .1, .17, .1, .17]),
+           "easy": ([14] + [m[1] for m in MIX[1:]], [.68, .14, .03, .08, .02, .05]),
+           "hard": ([2, 2.5, 1.5, 3, 3, 3, 1.2, 2.5], [.16, .16, .14, .18, .18, .18])}
+
+
+def ask(rng, scene, h, w, amount, with_mask=2, lesson="even"):
     """`amount` questions; the first `with_mask` have masks."""
     sheet = Sheet(scene, h, w)
-    weights = np.array([m[1] for m in MIX], float)
-    masked = np.array([.3, .16, .1, .17, .1, .17])
-    if easy:
-        weights[0], masked = 14, np.array([.68, .14, .03, .08, .02, .05])
+    weights, masked = (np.array(shares, float) for shares in LESSONS[lesson])
     first, out, seen = [], [], set()
     for tries in range(120):
         if len(first) == with_mask and len(first) + len(out) >= amount:
@@ -393,12 +396,11 @@ def ask(rng, scene, h, w, amount, with_mask=2, easy=False):
 class Asker:
     """Questions as token rows for the trainer: [questions, length] with -1 where nothing is."""
 
-    def __init__(self, tokenizer_file, amount=10, length=24, with_mask=2, segs=4,
-                 easy=False):
+    def __init__(self, tokenizer_file, amount=10, length=24, with_mask=2, segs=4, lesson="even"):
         from tokenizers import Tokenizer
         self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
         self.amount, self.length, self.with_mask, self.segs = amount, length, with_mask, segs
-        self.easy = easy
+        self.lesson = lesson
         self.seg = self.tokenizer.token_to_id(SEG)
         self.tail = "<|im_end|>\n<|im_start|>assistant\n"
 
@@ -410,7 +412,7 @@ class Asker:
         seg_of = np.full((q, self.segs), -1, np.int64)
         meant = np.zeros((q, 8), bool)
         n = 0
-        for question in ask(rng, scene, h, w, q + 5, self.with_mask, self.easy):
+        for question in ask(rng, scene, h, w, q + 5, self.with_mask, self.lesson):
             before = self.tokenizer.encode("<|vision_end|>" + question.prompt + self.tail).ids
             after = self.tokenizer.encode(question.answer + "<|im_end|>").ids
             row = before + after

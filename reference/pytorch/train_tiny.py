@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage 2: vision, language and mask head together, from the warm vision tower.
 
-Per image: one prefix, 10 question branches, 1 or 2 mask passes. Cheap training aids that are not exported:
+Per image: one prefix, some ten question branches, 1 or 2 mask passes. Cheap training aids that are not exported:
 per-cell labels on the features, and pointers from the <|seg|> token and from the end of the prompt to the
 cells they mean, so that every question teaches where, not only the one that pays for a mask pass.
 """
 import argparse
+import math
 import os
 import signal
 import subprocess
@@ -24,6 +25,8 @@ import tiny_stamp
 import warm_vision
 from muon import Optimizer
 
+COLUMNS = ("text", "mask", "point", "union", "told", "dense", "early", "iou", "point_iou", "early_iou", "exact", "start",
+           "color_acc", "kind_acc")
 SYSTEM = ("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
           "<|im_start|>user\n<|vision_start|>")
 
@@ -190,7 +193,9 @@ def main():
     p.add_argument("--see-every", type=int, default=1, help="steps from one that trains vision to the next")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--full", type=float, default=.05, help="share of shards at 400 cells")
-    p.add_argument("--easy", action="store_true", help="more plain descriptions")
+    p.add_argument("--questions", type=int, default=10, help="an image")
+    p.add_argument("--lesson", default="even", choices=("even", "easy", "hard"), help="easy: plain descriptions most; "
+                   "hard: size, place, order, relation and number most")
     p.add_argument("--rate", type=float, default=.4, help="factor on 0.02 (Muon) and 0.001 (AdamW)")
     p.add_argument("--average", type=float, default=.998, help="memory of the exported running average")
     p.add_argument("--vision-rate", type=float, default=.15)
@@ -219,10 +224,10 @@ def main():
             ema[n].copy_(t)
     pool = subprocess.Popen([sys.executable, str(Path(__file__).with_name("draw_pool.py")), "--state",
                              str(a.state), "--seed", str(2000 + a.seed), "--full", str(a.full),
-                             "--questions", *(["--easy"] if a.easy else []), "--ahead", "8", "--parent", str(os.getpid())])
+                             "--questions", str(a.questions), "--lesson", a.lesson, "--ahead", "8", "--parent", str(os.getpid())])
     team = Team(a.threads)
     log = open(a.state / "log.csv", "a")
-    mean, shard, at = None, None, 0
+    mean, shard, at = dict.fromkeys(COLUMNS, math.nan), None, 0
 
     def factor(name):
         return a.vision_rate if name.startswith("visual") else 3.0 if "embed_tokens" in name else 1.0
@@ -250,8 +255,8 @@ def main():
         step += 1
         images += a.batch
         spent += time.time() - start
-        mean = stats if mean is None else {
-            k: .97 * v + .03 * stats[k] if k in stats else v for k, v in mean.items()}
+        for name, value in stats.items():              # a step without mask passes tells nothing of them
+            mean[name] = value if math.isnan(mean[name]) else .97 * mean[name] + .03 * value
         if step % 10 == 0:
             if log.tell() == 0:
                 log.write("step,seconds,images,threads,rate," + ",".join(mean) + "\n")
