@@ -88,16 +88,30 @@ template <std::floating_point Number>
     return all;
   };
   const auto columns = neighbours(from.width, to.width, cut.width);
-  std::vector<Number> result;
-  result.reserve(static_cast<std::size_t>(cut.height * cut.width));
-  for (const auto [top, bottom, down] : neighbours(from.height, to.height, cut.height)) {
-    const Number* const above = map.data() + top * from.width;
-    const Number* const below = map.data() + bottom * from.width;
-    for (const auto [left, right, across] : columns) {
-      const Number upper = above[left] * (1 - across) + above[right] * across;
-      const Number lower = below[left] * (1 - across) + below[right] * across;
-      result.push_back(upper * (1 - down) + lower * down);
+  const auto width = static_cast<std::size_t>(cut.width);
+  // Rows of the map stretched to the result's width: two neighbours serve several rows of it.
+  std::array<std::vector<Number>, 2> stretched{std::vector<Number>(width),
+                                               std::vector<Number>(width)};
+  std::array<Index, 2> holds{-1, -1};
+  const auto stretch = [&](Index row) -> const Number* {
+    const auto place = static_cast<std::size_t>(row % 2);
+    Number* const line = stretched[place].data();
+    if (holds[place] != row) {
+      const Number* const in = map.data() + row * from.width;
+      std::size_t at = 0;
+      for (const auto [left, right, across] : columns) {
+        line[at++] = in[left] * (1 - across) + in[right] * across;
+      }
+      holds[place] = row;
     }
+    return line;
+  };
+  std::vector<Number> result(static_cast<std::size_t>(cut.height) * width);
+  Number* y = result.data();
+  for (const auto [top, bottom, down] : neighbours(from.height, to.height, cut.height)) {
+    const Number* const upper = stretch(top);
+    const Number* const lower = stretch(bottom);
+    for (std::size_t at = 0; at < width; ++at) *y++ = upper[at] * (1 - down) + lower[at] * down;
   }
   return result;
 }
@@ -109,7 +123,8 @@ template <std::floating_point Number>
                                             Index side, const Frame& frame) {
   const MapSize inside{frame.inside.height, frame.inside.width};
   const MapSize picture{frame.original.height, frame.original.width};
-  const auto square = interpolate<Number>(logits, {low_side, low_side}, {side, side}, inside);
+  auto square = interpolate<Number>(logits, {low_side, low_side}, {side, side}, inside);
+  if (inside == picture) return square;
   return interpolate<Number>(square, inside, picture, picture);
 }
 

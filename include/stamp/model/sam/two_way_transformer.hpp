@@ -51,19 +51,37 @@ struct PromptAttention {
   [[nodiscard]] Activation<B, R, Channels> operator()(B& engine, View<Q, R, Channels> q,
                                                       View<K, S, Channels> k,
                                                       View<V, S, Channels> v) const {
-    using Element = typename B::Element;
     auto y = engine.template allocate<Element>(q.template axis_at<0>(), out_proj.out);
     const auto frame = engine.frame();
+    matmul(engine, y, context(engine, q, k, v), out_proj.weight, out_proj.bias);
+    return y;
+  }
+
+  /// The same onto y [R, Channels].
+  template <class Q, class K, class V, Axis R, Axis S>
+  void add_to(B& engine, Activation<B, R, Channels> y, View<Q, R, Channels> q,
+              View<K, S, Channels> k, View<V, S, Channels> v) const {
+    const auto frame = engine.frame();
+    matmul_add(engine, y, context(engine, q, k, v), out_proj.weight, out_proj.bias);
+  }
+
+ private:
+  using Element = typename B::Element;
+
+  /// softmax(q·kᵀ/√HeadDim)·v, heads side by side: [R, Queries].
+  template <class Q, class K, class V, Axis R, Axis S>
+  [[nodiscard]] Activation<B, R, Queries> context(B& engine, View<Q, R, Channels> q,
+                                                  View<K, S, Channels> k,
+                                                  View<V, S, Channels> v) const {
     const HeadDim dim{q_proj.out.size / heads.size};
     const auto query = split(q_proj(engine, q), heads, dim);
     using KeyView = View<const Element, Keys, KvHeads, HeadDim>;
     const KeyView key = rename<Keys, KvHeads, HeadDim>(split(k_proj(engine, k), heads, dim));
     const KeyView value = rename<Keys, KvHeads, HeadDim>(split(v_proj(engine, v), heads, dim));
-    const auto context = engine.template allocate<Element>(q.template axis_at<0>(), heads, dim);
-    attend(engine, context, query, key, value, 1 / std::sqrt(static_cast<double>(dim.size)),
+    const auto mixed = engine.template allocate<Element>(q.template axis_at<0>(), heads, dim);
+    attend(engine, mixed, query, key, value, 1 / std::sqrt(static_cast<double>(dim.size)),
            Bidirectional{k.extents()[0]});
-    matmul(engine, y, merge<Queries>(context), out_proj.weight, out_proj.bias);
-    return y;
+    return merge<Queries>(mixed);
   }
 };
 
@@ -134,23 +152,16 @@ struct TwoWayBlock {
       copy(engine, queries, norm1(engine, self_attn(engine, queries, queries, queries)));
     } else {
       const auto placed = sum(engine, queries, at.tokens);
-      add(engine, queries, self_attn(engine, placed, placed, queries));
+      self_attn.add_to(engine, queries, placed, placed, queries);
       copy(engine, queries, norm1(engine, queries));
     }
-    {
-      const auto placed = sum(engine, queries, at.tokens);
-      add(engine, queries,
-          cross_attn_token_to_image(engine, placed, sum(engine, keys, at.image), keys));
-      copy(engine, queries, norm2(engine, queries));
-    }
+    const auto image = sum(engine, keys, at.image);
+    cross_attn_token_to_image.add_to(engine, queries, sum(engine, queries, at.tokens), image, keys);
+    copy(engine, queries, norm2(engine, queries));
     mlp(engine, queries, queries);
     copy(engine, queries, norm3(engine, queries));
-    {
-      const auto placed = sum(engine, queries, at.tokens);
-      add(engine, keys,
-          cross_attn_image_to_token(engine, sum(engine, keys, at.image), placed, queries));
-      copy(engine, keys, norm4(engine, keys));
-    }
+    cross_attn_image_to_token.add_to(engine, keys, image, sum(engine, queries, at.tokens), queries);
+    copy(engine, keys, norm4(engine, keys));
   }
 };
 
@@ -185,9 +196,8 @@ struct TwoWayTransformer {
       box.record(engine, "queries", queries);
       box.record(engine, "keys", keys);
     }
-    add(engine, queries,
-        final_attn_token_to_image(engine, sum(engine, queries, at.tokens),
-                                  sum(engine, keys, at.image), keys));
+    final_attn_token_to_image.add_to(engine, queries, sum(engine, queries, at.tokens),
+                                     sum(engine, keys, at.image), keys);
     copy(engine, queries, norm_final_attn(engine, queries));
     tap.record(engine, "norm_final_attn", queries);
   }
