@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the training log as an SVG: loss parts on the left axis, mask IoU and answer accuracy on the right."""
+"""Draws a training log as an SVG: loss parts on the left axis, mask IoU and answer accuracy on the right.
+
+Knows the columns of both trainings, of tiny and of tiny-sam, and draws those that the log has.
+"""
 import argparse
 import csv
 from pathlib import Path
 
 W, H, LEFT, RIGHT, TOP, BOTTOM = 760, 380, 56, 56, 28, 46
 LINES = [("text", "#c2410c", 0), ("mask", "#7c3aed", 0), ("iou", "#15803d", 1), ("exact", "#1d4ed8", 1),
-         ("kind_acc", "#a3a3a3", 1)]
+         ("kind_acc", "#a3a3a3", 1), ("edge_last", "#c2410c", 0), ("coarse", "#a3a3a3", 1),
+         ("iou_first", "#1d4ed8", 1), ("iou_last", "#15803d", 1)]
 NAMES = {"text": "answer loss", "mask": "mask loss", "iou": "mask IoU (cells x 4)",
-         "exact": "answers exactly right", "kind_acc": "shape of a cell right"}
+         "exact": "answers exactly right", "kind_acc": "shape of a cell right",
+         "edge_last": "loss along edges", "coarse": "IoU of coarse mask", "iou_first": "IoU, first pass",
+         "iou_last": "IoU, last pass"}
 
 
 def main():
@@ -35,7 +41,7 @@ def main():
         out.append(f'<text x="{x(last * k / 4):.0f}" y="{H - 26}" text-anchor="middle">'
                    f'{last * k / 4000:.1f}k</text>')
     out.append(f'<text x="{W / 2}" y="{H - 8}" text-anchor="middle">images seen</text>')
-    for n, (name, color, right) in enumerate(LINES):
+    for n, (name, color, right) in enumerate(line for line in LINES if line[0] in rows[0]):
         points = " ".join(f"{x(float(r['images'])):.1f},{y(float(r[name]), 1 if right else most):.1f}"
                           for r in rows)
         out.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.6"/>'

@@ -313,9 +313,9 @@ def cast(rng, count):
     return out
 
 
-def draw(seed, h, w, crowd=None, cell=CELL):
+def draw(seed, h, w, crowd=None, cell=CELL, ground=background, coat=surface):
     rng = np.random.default_rng(seed)
-    canvas, base, other = background(rng, h, w)
+    canvas, base, other = ground(rng, h, w)
     canvas = canvas.astype(np.float32)
     if rng.random() < .15:                      # thin clutter that is nobody's answer
         page = Image.fromarray((canvas * 255).astype(np.uint8))
@@ -363,7 +363,7 @@ def draw(seed, h, w, crowd=None, cell=CELL):
             soft = np.clip(.5 - d / rng.uniform(3, 12), 0, 1) * rng.uniform(.25, .6)
             soft = np.roll(soft, (dy, dx), (0, 1))
             patch *= 1 - soft[..., None]
-        fill = surface(rng, COLORS[color], ph, pw, gx, gy, r)
+        fill = coat(rng, COLORS[color], ph, pw, gx, gy, r)
         if not font and outline_style < .3:
             pen = rng.uniform(1, 2.8)
             edge = np.clip(.5 + d + pen, 0, 1)[..., None]
@@ -421,10 +421,10 @@ def finish(rng, canvas, h, w):
     return np.asarray(picture)
 
 
-def scene(seed, h, w, crowd=None, cell=CELL):
+def scene(seed, h, w, crowd=None, cell=CELL, ground=background, coat=surface):
     """The first drawing for this seed in which every thing is well in sight."""
     for attempt in range(20):
-        s = draw((*seed, attempt) if isinstance(seed, tuple) else (seed, attempt), h, w, crowd, cell)
+        s = draw((*seed, attempt) if isinstance(seed, tuple) else (seed, attempt), h, w, crowd, cell, ground, coat)
         if s.things and not any(name_is_hidden(int((s.owner == k).sum()), t)
                                 for k, t in enumerate(s.things)):
             return s
