@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+import cast_light
 import coarse_masks
 import tiny_sam as tiny
 from muon import Optimizer
@@ -49,6 +50,8 @@ class Pool:
         self.queue[at], self.queue[-1] = self.queue[-1], self.queue[at]
         image, (h, w), cover = self.queue.pop()
         image, cover = torch.from_numpy(image[:h, :w].copy()), torch.from_numpy(cover[:, :h, :w].copy())
+        if torch.rand((), generator=self.random) < .35:
+            image = cast_light.lit(image, cover, self.random)
         flip, mirror, turn = (torch.rand(3, generator=self.random) < .5).tolist()
         if flip:
             image, cover = image.flip(0), cover.flip(1)
