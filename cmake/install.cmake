@@ -26,5 +26,5 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/stamp-config.cmake ${CMAKE_CURRENT_BIN
   cmake/dependencies.cmake DESTINATION ${package_folder})
 if(TARGET stamp_command)
   install(TARGETS stamp_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  install(DIRECTORY examples/models/tiny DESTINATION ${CMAKE_INSTALL_DATADIR}/stamp/models)
+  install(DIRECTORY examples/models/tiny examples/models/tiny-sam DESTINATION ${CMAKE_INSTALL_DATADIR}/stamp/models)
 endif()
