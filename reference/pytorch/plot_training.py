@@ -43,7 +43,7 @@ def main():
     out.append(f'<text x="{W / 2}" y="{H - 8}" text-anchor="middle">images seen</text>')
     for n, (name, color, right) in enumerate(line for line in LINES if line[0] in rows[0]):
         points = " ".join(f"{x(float(r['images'])):.1f},{y(float(r[name]), 1 if right else most):.1f}"
-                          for r in rows)
+                          for r in rows if r[name] != "nan")  # not heard of yet
         out.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.6"/>'
                    f'<text x="{LEFT + n * 136}" y="16" fill="{color}">{NAMES[name]}'
                    f'{" (right)" if right else ""}</text>')
