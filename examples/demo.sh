@@ -6,8 +6,8 @@
 #   bash examples/demo.sh [IMAGE PROMPT]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-image=${1:-examples/images/demo.png}
-prompt=${2:-segment the red ball}
+image=${1:-examples/images/balloons.png}
+prompt=${2:-the red balloon}
 out=stamp-out
 
 bash cmake/packages.sh

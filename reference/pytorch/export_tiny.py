@@ -144,12 +144,19 @@ def main():
     p.add_argument("--state", type=Path, default=Path("build/tiny"))
     p.add_argument("--out", type=Path, default=Path("examples/models/tiny"))
     p.add_argument("--last", action="store_true", help="the last weights, not their running average")
+    p.add_argument("--earlier", type=Path, help="a snapshot of the same training to take the mean of both weights with")
+    p.add_argument("--share", type=float, default=.5, help="of the later weights in that mean")
     p.add_argument("--check", action="store_true")
     a = p.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     state = torch.load(a.state / "state.pt")
     t = Tokenizer.from_file(str(a.state / "tokenizer.json"))
-    save_file(checkpoint(state["weights" if a.last else "ema"]), a.out / "model.safetensors",
+    which = "weights" if a.last else "ema"
+    weights = state[which]
+    if a.earlier:
+        earlier = torch.load(a.earlier)[which]
+        weights = {name: torch.lerp(earlier[name], later, a.share) for name, later in weights.items()}
+    save_file(checkpoint(weights), a.out / "model.safetensors",
               {"format": "pt"})
     (a.out / "model.safetensors").chmod(0o644)
     t.save(str(a.out / "tokenizer.json"))
