@@ -60,6 +60,17 @@ class Side:
         self.process.wait()
 
 
+def in_turn(sides, rounds, measure):
+    """Every side measured `rounds` times, one after the other. measure(side) adds to side.rounds."""
+    for turn in range(rounds):
+        for name, side in sides.items():
+            measure(side)
+            print(f"round {turn + 1} of {rounds}, {name}: "
+                  + ", ".join(f"{phase} {seconds:.3f} s" for phase, seconds in side.rounds[-1].items()), flush=True)
+    for side in sides.values():
+        side.close()
+
+
 def ceiling(program, threads):
     """Operations a second in each type, and bytes a second read."""
     found = subprocess.run([program], env=os.environ | {"OMP_NUM_THREADS": str(threads)}, check=True,
@@ -126,13 +137,7 @@ def compare(chosen):
                       chosen.threads),
     }
     first = [side.run() for side in sides.values()]  # warms up, and shows whether both compute the same
-    for turn in range(chosen.rounds):
-        for name, side in sides.items():
-            side.measure(chosen.decode)
-            print(f"round {turn + 1} of {chosen.rounds}, {name}: "
-                  + ", ".join(f"{phase} {seconds:.3f} s" for phase, seconds in side.rounds[-1].items()), flush=True)
-    for side in sides.values():
-        side.close()
+    in_turn(sides, chosen.rounds, lambda side: side.measure(chosen.decode))
     ceilings.append(ceiling(chosen.programs / "ceiling", chosen.threads))
     load.append(os.getloadavg()[0])
     return {
@@ -244,17 +249,14 @@ def between_marks(name, text):
     readme.write_text(f"{head}{begin}\n{text}\n{end}" + rest.split(end)[1])
 
 
-def write_readme():
-    """The tables of all results between the markers."""
+def write_readme(name, pattern, parts_of):
+    """Between the marks of that name: for every result of the pattern its command's options, table and notes."""
     parts = []
-    for path in sorted(RESULTS.glob("compare_pytorch_*.json")):
-        found = json.loads(path.read_text())
-        if any(found["settings"][name] != depth for name, depth in FULL.items()):
-            continue
-        options = f"--pixels {found['settings']['pixels']} --dtype {found['sides']['stamp']['dtype']}"
-        parts += [f"`bash benchmarks/compare_pytorch.sh {options}`", table(found), notes(found),
+    for path in sorted(RESULTS.glob(pattern)):
+        options, table_, notes_ = parts_of(json.loads(path.read_text()))
+        parts += [f"`bash benchmarks/compare_pytorch.sh {options}`", table_, notes_,
                   f"![{path.stem}](results/{path.stem}.svg)"]
-    between_marks("against pytorch", "\n\n".join(parts))
+    between_marks(name, "\n\n".join(parts))
 
 
 def options():
@@ -288,7 +290,8 @@ def main():
     plot(found, file.with_suffix(".svg"))
     print(f"\n{table(found)}\n\n{notes(found)}\n\n{file}")
     if chosen.out.resolve() == RESULTS:
-        write_readme()
+        write_readme("against pytorch", "compare_pytorch_*.json", lambda each: (
+            f"--pixels {each['settings']['pixels']} --dtype {each['sides']['stamp']['dtype']}", table(each), notes(each)))
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ if ! grep -qs "^dnnl_DIR:.*$onednn" build/CMakeCache.txt; then
   [[ -f build/CMakeCache.txt ]] || fresh=(-G Ninja -DCMAKE_BUILD_TYPE=Release)
   cmake -S . -B build "${fresh[@]}" -Ddnnl_DIR="$onednn"
 fi
-cmake --build build --target phases sam_phases ceiling -j 1
 if [[ ${1:-} == --sam ]]; then
   shift
+  cmake --build build --target sam_phases ceiling -j 1
   exec .venv/bin/python benchmarks/compare_sam.py "$@"
 fi
+cmake --build build --target phases ceiling -j 1
 exec .venv/bin/python benchmarks/compare_pytorch.py "$@"

@@ -14,7 +14,8 @@ import subprocess
 import sys
 
 import make_sam_checkpoint as sizes
-from compare_pytorch import COLOURS, HERE, RESULTS, ROOT, Side, bars, between_marks, ceiling, machine, shown, side_name
+from compare_pytorch import (COLOURS, HERE, RESULTS, ROOT, Side, bars, ceiling, in_turn, machine, shown, side_name,
+                             write_readme)
 
 PHASES = {"encoder": "image encoder", "decoder": "one prompt"}
 
@@ -34,6 +35,11 @@ def encoder_work(model):
     return total + 2 * positions * (width * out + 9 * out * out)
 
 
+def measure(side):
+    found = side.run()
+    side.rounds.append({phase: found[phase] for phase in PHASES})
+
+
 def compare(chosen):
     file = ROOT / f"build/random-sam-{chosen.model}/model.safetensors"
     if not file.exists():
@@ -47,14 +53,7 @@ def compare(chosen):
         "stamp": Side([chosen.programs / "sam_phases", *asked, "--dtype", chosen.dtype], chosen.threads),
     }
     first = [side.run()["logits"] for side in sides.values()]  # warms up, and shows whether both compute the same
-    for turn in range(chosen.rounds):
-        for name, side in sides.items():
-            found = side.run()
-            side.rounds.append({phase: found[phase] for phase in PHASES})
-            print(f"round {turn + 1} of {chosen.rounds}, {name}: "
-                  + ", ".join(f"{phase} {seconds:.3f} s" for phase, seconds in side.rounds[-1].items()), flush=True)
-    for side in sides.values():
-        side.close()
+    in_turn(sides, chosen.rounds, measure)
     ceilings.append(ceiling(chosen.programs / "ceiling", chosen.threads))
     rows = []
     for phase in PHASES:
@@ -102,17 +101,6 @@ def notes(found):
         f"logits {found['agreement']['low_res_logits_correlation']:.4f}.")
 
 
-def write_readme():
-    """The tables of all results between the marks."""
-    parts = []
-    for path in sorted(RESULTS.glob("compare_sam_*.json")):
-        found = json.loads(path.read_text())
-        options = f"--sam --model {found['settings']['model']} --dtype {found['sides']['stamp']['dtype']}"
-        parts += [f"`bash benchmarks/compare_pytorch.sh {options}`", table(found), notes(found),
-                  f"![{path.stem}](results/{path.stem}.svg)"]
-    between_marks("sam against pytorch", "\n\n".join(parts))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=sizes.PUBLISHED, default="vit_h")
@@ -133,7 +121,8 @@ def main():
          file.with_suffix(".svg"))
     print(f"\n{table(found)}\n\n{notes(found)}\n\n{file}")
     if chosen.out.resolve() == RESULTS:
-        write_readme()
+        write_readme("sam against pytorch", "compare_sam_*.json", lambda each: (
+            f"--sam --model {each['settings']['model']} --dtype {each['sides']['stamp']['dtype']}", table(each), notes(each)))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import argparse
 import json
 import pathlib
 
-from compare_pytorch import RESULTS, ROOT, Side, between_marks, machine, shown
+from compare_pytorch import RESULTS, ROOT, Side, between_marks, in_turn, machine, shown
 
 PHASES = ("vision", "prefill", "decode", "mask", "answer")
 
@@ -18,18 +18,13 @@ PHASES = ("vision", "prefill", "decode", "mask", "answer")
 def measure(chosen):
     asked = [chosen.programs / "phases", "--backend", "cpu", "--model", ROOT / "build/random-2b-28x32",
              "--dtype", chosen.dtype, "--pixels", chosen.pixels, "--decode", chosen.decode]
-    sides = {threads: Side([*asked, "--threads", threads], threads) for threads in (1, 2)}
+    sides = {f"{threads} threads": Side([*asked, "--threads", threads], threads) for threads in (1, 2)}
     for side in sides.values():
         side.run()  # warms up
-    for turn in range(chosen.rounds):
-        for threads, side in sides.items():
-            side.measure(chosen.decode)
-            print(f"round {turn + 1} of {chosen.rounds}, {threads} threads: "
-                  + ", ".join(f"{phase} {seconds:.3f} s" for phase, seconds in side.rounds[-1].items()), flush=True)
-    for side in sides.values():
-        side.close()
+    in_turn(sides, chosen.rounds, lambda side: side.measure(chosen.decode))
     return {"machine": machine(), "settings": {name: getattr(chosen, name) for name in (
-        "pixels", "decode", "dtype", "rounds")}, "rounds": {threads: side.rounds for threads, side in sides.items()}}
+        "pixels", "decode", "dtype", "rounds")}, "rounds": {
+            str(side.facts["threads"]): side.rounds for side in sides.values()}}
 
 
 def table(found):
@@ -52,7 +47,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build/benchmarks")
     chosen = parser.parse_args()
-    found = json.loads(json.dumps(measure(chosen)))
+    found = measure(chosen)
     (RESULTS / f"thread_scaling_{chosen.pixels}_{chosen.dtype}.json").write_text(json.dumps(found, indent=1) + "\n")
     parts = [table(json.loads(path.read_text())) for path in sorted(RESULTS.glob("thread_scaling_*.json"))]
     between_marks("thread scaling", "\n\n".join(parts))

@@ -260,6 +260,18 @@ def hugging_face_name(name):
     return name
 
 
+def hugging_face_model(w, config):
+    """transformers' SamModel with the released weights `w`, in their type."""
+    from transformers import SamConfig, SamModel
+    sizes = {k: dict(v) for k, v in config.items() if isinstance(v, dict)}
+    sizes["mask_decoder_config"]["layer_norm_eps"] = 1e-5  # the released code's; the library's own default is 1e-6
+    model = SamModel._from_config(SamConfig(**sizes), dtype=next(iter(w.values())).dtype).eval()
+    named = {hugging_face_name(k): v for k, v in w.items()}
+    copies = {"prompt_encoder.shared_embedding.positional_embedding": "shared_image_embedding.positional_embedding"}
+    model.load_state_dict(named | {copy: named[name] for copy, name in copies.items()}, strict=True)
+    return model
+
+
 def released_package():
     """The `segment_anything` package, or None. Of torchvision it only wants a picture resized: Pillow does that."""
     resizing = types.SimpleNamespace(resize=lambda image, size: image.resize(size[::-1], Image.BILINEAR),
@@ -300,16 +312,9 @@ def released_predictor(package, w, config):
 
 def check():
     """sam_model.py against two implementations that it shares no code with, on the cases' prompts, in float64."""
-    from transformers import SamConfig, SamModel
     w, vision = {k: v.double() for k, v in weights(CONFIG).items()}, CONFIG["vision_config"]
-    sizes = {k: dict(v) for k, v in CONFIG.items() if isinstance(v, dict)}
-    sizes["mask_decoder_config"]["layer_norm_eps"] = 1e-5  # the released code's; the library's own default is 1e-6
-    model = SamModel(SamConfig(**sizes)).eval()
-    named = {hugging_face_name(k): v for k, v in w.items()}
-    copies = {"prompt_encoder.shared_embedding.positional_embedding": "shared_image_embedding.positional_embedding"}
-    named |= {copy: named[name] for copy, name in copies.items()}
-    print("transformers:", model.load_state_dict(named, strict=True))
-    model.double().set_attn_implementation("eager")
+    model = hugging_face_model(w, CONFIG)
+    model.set_attn_implementation("eager")
     package = released_package()
     released = None if package is None else released_predictor(package, w, CONFIG)
     if released is None:

@@ -16,26 +16,15 @@ import torch
 import transformers
 from safetensors.torch import load_file
 from torch.nn import functional as F
-from transformers import SamConfig, SamModel
 
-from sam_goldens import hugging_face_name
+from sam_goldens import hugging_face_model
+from sam_model import MEAN, STD
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 from make_sam_checkpoint import config  # noqa: E402
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 POINT = (500.0, 375.0)
-
-
-def open_model(file, size, dtype):
-    sizes = config(size)
-    sizes["mask_decoder_config"]["layer_norm_eps"] = 1e-5  # the released code's; the library's own default is 1e-6
-    model = SamModel._from_config(SamConfig(**sizes), dtype=dtype).eval()
-    named = {hugging_face_name(name): tensor.to(dtype) for name, tensor in load_file(file).items()}
-    named["prompt_encoder.shared_embedding.positional_embedding"] = named["shared_image_embedding.positional_embedding"]
-    model.load_state_dict(named, strict=True)
-    return model
 
 
 def picture(side, dtype):
@@ -69,7 +58,9 @@ def main():
     torch.set_num_threads(chosen.threads)
     dtype = DTYPES[chosen.dtype]
     with torch.inference_mode():
-        model = open_model(chosen.model, chosen.size, dtype)
+        weights = {name: tensor.to(dtype) for name, tensor in load_file(chosen.model).items()}
+        model = hugging_face_model(weights, config(chosen.size))
+        del weights
         pixels = picture(model.config.vision_config.image_size, dtype)
         print(json.dumps({"name": "PyTorch", "dtype": chosen.dtype, "threads": torch.get_num_threads(),
                           "attention": model.config._attn_implementation, "torch": torch.__version__,

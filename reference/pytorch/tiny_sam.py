@@ -10,13 +10,14 @@ import math
 import torch
 from torch.nn import functional as F
 
+from sam_model import MEAN, STD
+
 SIDE, PATCH, WINDOW = 256, 8, 8
 GRID = SIDE // PATCH
 LOW = 4 * GRID                 # logits a side
 WIDTH, DEPTH, HEADS, MLP, GLOBAL = 128, 4, 4, 512, (2,)
 HIDDEN, DECODER_DEPTH, DECODER_HEADS, DECODER_MLP, DOWN = 96, 2, 4, 384, 2
 MASKS, PROMPT_MAPS = 4, 16
-MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
 def config():
