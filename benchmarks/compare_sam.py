@@ -13,16 +13,18 @@ import statistics
 import subprocess
 import sys
 
-import make_sam_checkpoint as sizes
 from compare_pytorch import (COLOURS, HERE, RESULTS, ROOT, Side, bars, ceiling, in_turn, machine, shown, side_name,
                              write_readme)
+
+sys.path.insert(0, str(ROOT / "reference/pytorch"))
+from sam_model import PUBLISHED, published_config  # noqa: E402
 
 PHASES = {"encoder": "image encoder", "decoder": "one prompt"}
 
 
 def encoder_work(model):
     """Multiplications and additions of products, attention and relative positions in the image encoder."""
-    vision = sizes.config(model)["vision_config"]
+    vision = published_config(model)["vision_config"]
     width, window, out = vision["hidden_size"], vision["window_size"], vision["output_channels"]
     grid = vision["image_size"] // vision["patch_size"]
     positions, padded = grid**2, (-(-grid // window) * window) ** 2
@@ -103,7 +105,7 @@ def notes(found):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", choices=sizes.PUBLISHED, default="vit_h")
+    parser.add_argument("--model", choices=PUBLISHED, default="vit_h")
     parser.add_argument("--dtype", choices=("bf16", "int8", "fp32"), default="bf16", help="what stamp computes in")
     parser.add_argument("--pytorch-dtype", choices=("bf16", "fp32"), default="bf16")
     parser.add_argument("--threads", type=int, default=2)

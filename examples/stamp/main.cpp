@@ -163,7 +163,11 @@ int run(int argc, char** argv) {
                  "stamp parity --model DIR --activations run.safetensors", parity_command);
   add_model(*parity, s);
   add_engine(*parity, s);
-  parity->add_option("--activations", s.activations, "file of export_activations.py")->required();
+  parity
+      ->add_option("--activations", s.activations,
+                   "file of export_activations.py or export_sam_activations.py")
+      ->required();
+  parity->add_option("--image", s.image, "the picture, for a run of SAM");
   parity->add_option("--tolerance", s.tolerance, "relative and absolute tolerance of one layer")
       ->check(between(0.0, largest_number));
   parity->add_option("--only", s.only, "only names that match this pattern (* and ?)");

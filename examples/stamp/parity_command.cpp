@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
-#include <stamp/session/exported_run.hpp>
+#include <stamp/image/read.hpp>
+#include <stamp/session/replay_sam.hpp>
 
 #include "answering.hpp"
+#include "sam_engine.hpp"
 
 namespace stamp::command {
 namespace {
@@ -40,29 +42,21 @@ void print_row(const ParityRow& row) {
           {"ok", row.ok}};
 }
 
-template <class B>
-int compare_with(const Settings& s, const Choice& choice, const ExportedRun& run) {
-  ProgressLine progress(s.quiet);
-  double loading = 0;
-  Model<B> model = open_model<B>(s, choice, progress, loading);
-  const auto recording =
-      naming_bad_weights(model, [&] { return replay(model.engine(), model.stamp(), run.input); });
-  const Tolerance tolerance =
-      s.tolerance ? Tolerance{*s.tolerance, *s.tolerance} : tolerance_of(element_of(choice.dtype));
+[[nodiscard]] Tolerance tolerance_for(const Settings& s, const Choice& choice) {
+  return s.tolerance ? Tolerance{*s.tolerance, *s.tolerance}
+                     : tolerance_of(element_of(choice.dtype));
+}
 
+/// Prints and writes the rows that --only selects, and says which differ first.
+int report(const Settings& s, const Choice& choice, std::span<const ParityRow> all) {
   fmt::print("{:<28} {:<14} {:>9} {:>9} {:>12} {:>7}  {:<12}\n", "tensor", "shape", "max diff",
              "relative", "cosine", "used", "worst at");
   Index compared = 0;
   Index failed = 0;
-  Index of_sam = 0;
   std::string first;
   auto rows = nlohmann::ordered_json::array();
-  for (const ParityRow& row : compare_run(run, recording, model.config(), tolerance)) {
+  for (const ParityRow& row : all) {
     if (!s.only.empty() && fnmatch(s.only.c_str(), row.name.c_str(), 0) != 0) continue;
-    if (row.name.starts_with("sam.")) {  // another model's, recorded while it refined
-      ++of_sam;
-      continue;
-    }
     print_row(row);
     rows.push_back(row_json(row));
     ++compared;
@@ -70,16 +64,14 @@ int compare_with(const Settings& s, const Choice& choice, const ExportedRun& run
     ++failed;
     if (first.empty()) first = row.name;
   }
-  if (of_sam > 0) {
-    fmt::print("{} tensors of SAM are left out: stamp sam replays a prompt\n", of_sam);
-  }
   if (compared == 0) {
     fail(Fault::usage, "nothing compared: --only " + s.only +
                            ": expected a pattern that matches "
                            "a tensor's name, found none");
   }
   if (s.json_file) {
-    const nlohmann::ordered_json report{
+    const Tolerance tolerance = tolerance_for(s, choice);
+    const nlohmann::ordered_json written{
         {"model", model_folder(s).string()},
         {"activations", s.activations->string()},
         {"backend", choice.backend},
@@ -90,7 +82,8 @@ int compare_with(const Settings& s, const Choice& choice, const ExportedRun& run
          first.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(first)},
         {"rows", std::move(rows)}};
     checkpoint::write_file_atomically(
-        *s.json_file, report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+        *s.json_file,
+        written.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   }
   if (failed == 0) {
     fmt::print("{} tensors agree\n", compared);
@@ -100,13 +93,48 @@ int compare_with(const Settings& s, const Choice& choice, const ExportedRun& run
   return static_cast<int>(Fault::failure);
 }
 
+template <class B>
+int compare_stamp(const Settings& s, const Choice& choice, const ExportedRun& run) {
+  ProgressLine progress(s.quiet);
+  double loading = 0;
+  Model<B> model = open_model<B>(s, choice, progress, loading);
+  const auto recording =
+      naming_bad_weights(model, [&] { return replay(model.engine(), model.stamp(), run.input); });
+  auto rows = compare_run(run, recording, model.config(), tolerance_for(s, choice));
+  const auto of_sam =
+      std::erase_if(rows, [](const ParityRow& row) { return row.name.starts_with("sam."); });
+  const int result = report(s, choice, rows);
+  if (of_sam > 0) {
+    fmt::print("{} tensors of SAM are left out: another model's, recorded while it refined\n",
+               of_sam);
+  }
+  return result;
+}
+
+template <class B>
+int compare_sam(const Settings& s, const Choice& choice, const ExportedSamRun& run,
+                const Image& image) {
+  auto model = open_sam<B>(s.model, choice, s.threads);
+  const auto recording = replay(model, run, image);
+  return report(s, choice, compare_run(run, recording, model.config(), tolerance_for(s, choice)));
+}
+
 }  // namespace
 
 int parity_command(const Settings& s) {
   const Choice choice = choose(s, Prefer::exactness);
-  const ExportedRun run = read_exported_run(*s.activations);
   if (s.json_file) check_output_file(*s.json_file, *s.activations);
-  return with_engine(choice, [&]<class B>() { return compare_with<B>(s, choice, run); });
+  if (!tells_of_sam(checkpoint::Safetensors{*s.activations})) {
+    const ExportedRun run = read_exported_run(*s.activations);
+    return with_engine(choice, [&]<class B>() { return compare_stamp<B>(s, choice, run); });
+  }
+  const ExportedSamRun run = read_exported_sam_run(*s.activations);
+  if (s.image.empty()) {
+    fail(Fault::usage, "--image: expected the picture that SAM was asked about, " +
+                           checkpoint::printable(run.image) + ", found none");
+  }
+  const Image image = read_image(s.image, {.exif = Exif::ignore});
+  return with_sam_engine(choice, [&]<class B>() { return compare_sam<B>(s, choice, run, image); });
 }
 
 }  // namespace stamp::command

@@ -9,37 +9,12 @@
 #include <stamp/session/answer_files.hpp>
 #include <stamp/session/sam_refiner.hpp>
 
-#include "engines.hpp"
+#include "sam_engine.hpp"
 #include "sam_prompt.hpp"
 #include "say.hpp"
 
 namespace stamp::command {
 namespace {
-
-/// run.operator()<Engine>() for the chosen engine, if it has SAM's operations.
-template <class Run>
-int with_sam_engine(const Choice& choice, const Run& run) {
-  return with_engine(choice, [&]<class B>() -> int {
-    if constexpr (SamBackend<B>) {
-      return run.template operator()<B>();
-    } else {
-      fail(Fault::resource,
-           "SAM is not built for this backend: --backend " + std::string(choice.backend) +
-               ": expected reference or cpu, found " + std::string(choice.backend));
-    }
-  });
-}
-
-/// SAM on the chosen engine. The fast one keeps float32 unless it is told otherwise.
-template <class B>
-[[nodiscard]] SamModel<B> open_sam(const std::filesystem::path& file, const Choice& choice,
-                                   Index threads) {
-  if constexpr (std::same_as<B, cpu::Engine>) {
-    return load_sam<B>(file, threads, cpu::compute_named(choice.dtype).value());
-  } else {
-    return load_sam<B>(file, threads);
-  }
-}
 
 /// What one run gives, whichever way it went.
 struct SamMask {

@@ -69,7 +69,7 @@ def coarse(cover, others, inside, random, perfect=False):
 
 
 def prior(mask, inside, quirks=True):
-    """The mask as mask prompt [LOW, LOW], see sam_model.Predictor.prior; the resize here is not in 8 bits."""
+    """The mask as mask prompt [LOW, LOW], see sam_model.prior; the resize here is not in 8 bits."""
     h, w = inside
     low = sam_model.resized(h, w, LOW)
     x = F.interpolate(mask[None, None, :h, :w], low, mode="bilinear", align_corners=False, antialias=True)[0, 0]

@@ -38,7 +38,7 @@ def check(folder):
     oracle = sam_model.Predictor(w, config, picture)
     at = np.array([[200., 120.], [20., 30.]])
     labels = torch.tensor([1, 0])
-    mask = oracle.prior(truth)
+    mask = sam_model.prior(truth, 4 * oracle.grid)
     _, iou, low = oracle.predict(at, labels, mask=mask)
 
     image = tiny.image_encoder(w, sam_model.pixel_values(picture, tiny.SIDE)[None])

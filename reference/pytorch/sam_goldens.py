@@ -24,8 +24,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import sam_model
+from bf16_distances import distance
 from double_precision import Widen
 from export_activations import write
+from export_sam_activations import answer, metadata
 
 GOLDENS = Path(__file__).resolve().parents[2] / "tests/goldens"
 FOLDER = GOLDENS / "sam"
@@ -164,38 +166,24 @@ def run(case, w, dtype, config=CONFIG):
     file, given, several, passes, quirks = CASES[case]
     image = Image.open(GOLDENS / "images-parity" / file)
     side = 4 * config["vision_config"]["image_size"] // config["vision_config"]["patch_size"]
-    found = {}
-
-    def keep(name, tensor):
-        found[name] = tensor.clone().contiguous()
-
-    labels = torch.tensor(given["labels"]) if "labels" in given else None
-    prompt = {name: torch.tensor(given[name]) for name in ("points", "box") if name in given}
-    if labels is not None:
-        prompt["labels"] = labels
+    prompt = {name: torch.tensor(given[name]) for name in ("points", "box", "labels") if name in given}
     if "mask" in given:
         prompt["mask"] = torch.from_numpy(blob(side, side, given["mask"]).astype(np.float32)) * 9 - 5
     if "coarse" in given:
         prompt["coarse"] = torch.from_numpy(blob(image.height, image.width, given["coarse"]).astype(np.float32))
-    predictor = sam_model.Predictor({k: v.to(dtype) for k, v in w.items()}, config, image, keep)
-    points = given.get("points")
-    if passes:
-        predictor.cascade(prompt["coarse"].numpy(), points, labels, passes, quirks)
-    else:
-        predictor.predict(points, labels, given.get("box"), prompt.get("mask"), several)
+    options = dict(several=several, passes=passes, quirks=quirks)
+    tensors = answer({k: v.to(dtype) for k, v in w.items()}, config, image, prompt, **options)
     if case not in ENCODED:
-        found = {k: v for k, v in found.items() if not k.startswith(("sam.image_", "sam.pixel", "sam.dense_"))}
+        tensors = {k: v for k, v in tensors.items() if not k.startswith(("sam.image_", "sam.pixel", "sam.dense_"))}
     if case in ("both", "box"):  # one picture is enough
-        del found["sam.pixel_values"]
-    tensors = found | {"prompt." + name: tensor for name, tensor in prompt.items()}
+        del tensors["sam.pixel_values"]
     if dtype == torch.float64:
         tensors = {k: v for k, v in tensors.items() if any(fnmatch.fnmatch(k, pattern) for pattern in IN_DOUBLE)}
     last = f"sam.pass.{max(passes, 1) - 1}."
     tensors = {k: v for k, v in tensors.items() if not k.startswith("sam.pass.") or (
         k.startswith(last) or not k.endswith(".masks")) and (
         k.startswith("sam.pass.0.") or any(fnmatch.fnmatch(k, pattern) for pattern in LATER))}
-    return tensors, {"format": "stamp-activations-1", "image": file, "masks": "several" if several else "single",
-                     "passes": str(passes), "quirks": "released" if quirks else "clean", "torch": torch.__version__}
+    return tensors, metadata(file, **options)
 
 
 def runs():
@@ -213,6 +201,18 @@ def make(folder):
     write(FOLDER / "model.safetensors", w, {"format": "pt"})
     (FOLDER / "config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
     run_all(folder, w)
+    (folder / "bf16_distances.json").write_text(json.dumps(bf16_distances(w), indent=1) + "\n")
+
+
+def bf16_distances(w):
+    """How far PyTorch's own bfloat16 run is from its float32 run, tensor by tensor: what ours is held against."""
+    out = {}
+    with torch.no_grad():
+        for case in CASES:
+            exact, rough = run(case, w, torch.float32)[0], run(case, w, torch.bfloat16)[0]
+            out[case] = {name: round(distance(rough[name], tensor), 6) for name, tensor in exact.items()
+                         if not name.startswith("prompt.") and name not in ("sam.pixel_values", "sam.prior")}
+    return out
 
 
 def run_all(folder, w):

@@ -15,6 +15,26 @@ from torch.nn import functional as F
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
+# width, blocks, heads, blocks that see the whole image
+PUBLISHED = {"vit_b": (768, 12, 12, [2, 5, 8, 11]), "vit_l": (1024, 24, 16, [5, 11, 17, 23]),
+             "vit_h": (1280, 32, 16, [7, 15, 23, 31])}
+
+
+def published_config(model):
+    """Sizes of vit_b, vit_l or vit_h as transformers' SamConfig names them."""
+    width, blocks, heads, whole = PUBLISHED[model]
+    return {
+        "vision_config": dict(
+            hidden_size=width, output_channels=256, num_hidden_layers=blocks, num_attention_heads=heads,
+            mlp_dim=4 * width, image_size=1024, patch_size=16, window_size=14, global_attn_indexes=whole,
+            layer_norm_eps=1e-6, num_pos_feats=128),
+        "prompt_encoder_config": dict(hidden_size=256, image_size=1024, patch_size=16, mask_input_channels=16),
+        "mask_decoder_config": dict(
+            hidden_size=256, mlp_dim=2048, num_hidden_layers=2, num_attention_heads=8, attention_downsample_rate=2,
+            num_multimask_outputs=3, iou_head_depth=3, iou_head_hidden_dim=256),
+    }
+
+
 def resized(height, width, side):
     """(height, width) whose longest side is `side`."""
     scale = side / max(height, width)
@@ -202,6 +222,28 @@ def full_size(logits, side, inside, original):
     return F.interpolate(x, original, mode="bilinear", align_corners=False)[0]
 
 
+def prior(coarse, side, quirks=True):
+    """A mask [height, width] of 0 and 1 as a mask prompt, as STAMP's released evaluation makes it.
+
+    The resize goes through 8-bit pixels, in which the padding of -1 wraps to 255 and becomes foreground, and a mask
+    that needs no resize keeps its 0 and 1 to be divided by 255. Without quirks the padding says nothing (0) and
+    every mask is scaled alike.
+    """
+    height, width = coarse.shape
+    if quirks and (height, width) == (side, side):
+        shade = np.asarray(coarse, np.float32)
+    else:
+        height, width = resized(height, width, side)
+        shade = np.asarray(Image.fromarray(np.asarray(coarse, np.uint8) * 255).resize((width, height), Image.BILINEAR))
+    padding = ((0, side - height), (0, side - width))
+    x = np.pad(shade, padding, constant_values=255 if quirks else 0).astype(np.float32) / np.float32(255)
+    x = np.where(x >= 1, np.float32(0.999), np.where(x == 0, np.float32(0.001), x))
+    logits = np.log((x / (1 - x)).astype(np.float64)).astype(np.float32)  # float32 logarithms differ by platform
+    if not quirks:
+        logits[height:], logits[:, width:] = 0, 0
+    return torch.from_numpy(logits)
+
+
 class Predictor:
     """One image, many prompts. Coordinates are those of the original picture."""
 
@@ -238,31 +280,9 @@ class Predictor:
         keep("masks", masks)
         return masks, iou, low
 
-    def prior(self, coarse, quirks=True):
-        """A mask [height, width] of 0 and 1 as a mask prompt, as STAMP's released evaluation makes it.
-
-        The resize goes through 8-bit pixels, in which the padding of -1 wraps to 255 and becomes foreground, and a mask
-        that needs no resize keeps its 0 and 1 to be divided by 255. Without quirks the padding says nothing (0) and
-        every mask is scaled alike.
-        """
-        side = 4 * self.grid
-        height, width = coarse.shape
-        if quirks and (height, width) == (side, side):
-            shade = np.asarray(coarse, np.float32)
-        else:
-            height, width = resized(height, width, side)
-            shade = np.asarray(Image.fromarray(np.asarray(coarse, np.uint8) * 255).resize((width, height), Image.BILINEAR))
-        padding = ((0, side - height), (0, side - width))
-        x = np.pad(shade, padding, constant_values=255 if quirks else 0).astype(np.float32) / np.float32(255)
-        x = np.where(x >= 1, np.float32(0.999), np.where(x == 0, np.float32(0.001), x))
-        logits = np.log((x / (1 - x)).astype(np.float64)).astype(np.float32)  # float32 logarithms differ by platform
-        if not quirks:
-            logits[height:], logits[:, width:] = 0, 0
-        return torch.from_numpy(logits)
-
     def cascade(self, coarse, points, labels, passes=3, quirks=True):
         """The released refinement: the coarse mask as prompt first, then each result's own logits."""
-        mask = self.prior(coarse, quirks)
+        mask = prior(coarse, 4 * self.grid, quirks)
         self.keep("sam.prior", mask)
         for number in range(passes):
             masks, iou, low = self.predict(points, labels, mask=mask, number=number)

@@ -10,7 +10,6 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
 import torch
 import transformers
@@ -18,10 +17,7 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from sam_goldens import hugging_face_model
-from sam_model import MEAN, STD
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-from make_sam_checkpoint import config  # noqa: E402
+from sam_model import MEAN, STD, published_config
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 POINT = (500.0, 375.0)
@@ -59,7 +55,7 @@ def main():
     dtype = DTYPES[chosen.dtype]
     with torch.inference_mode():
         weights = {name: tensor.to(dtype) for name, tensor in load_file(chosen.model).items()}
-        model = hugging_face_model(weights, config(chosen.size))
+        model = hugging_face_model(weights, published_config(chosen.size))
         del weights
         pixels = picture(model.config.vision_config.image_size, dtype)
         print(json.dumps({"name": "PyTorch", "dtype": chosen.dtype, "threads": torch.get_num_threads(),

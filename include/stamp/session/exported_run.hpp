@@ -32,6 +32,21 @@ namespace detail {
   return values;
 }
 
+/// A stored tensor's numbers, whatever type they have.
+[[nodiscard]] inline Recorded<double> recorded(const StoredTensor& stored,
+                                               const std::string& where) {
+  Recorded<double> tensor{{stored.shape().begin(), stored.shape().end()}, {}};
+  if (stored.type == ElementType::int64) {
+    for (const auto value : integers_of(stored, where)) {
+      tensor.values.push_back(static_cast<double>(value));
+    }
+  } else {
+    tensor.values.resize(static_cast<std::size_t>(stored.size()));
+    widen_stored(stored, 0, stored.size(), tensor.values.data());
+  }
+  return tensor;
+}
+
 /// Where an activation stands in the computation, so that the first one that differs is the cause.
 [[nodiscard]] inline std::pair<int, Index> computed_at(std::string_view name) {
   const Index number = leading_number(name.substr(name.find_last_not_of("0123456789") + 1));
@@ -100,17 +115,7 @@ namespace detail {
         entry.name == "pixel_values") {
       continue;
     }
-    const StoredTensor stored = file.view(entry);
-    Recorded<double> expected{{stored.shape().begin(), stored.shape().end()}, {}};
-    if (stored.type == ElementType::int64) {
-      for (const auto value : detail::integers_of(stored, where + entry.name)) {
-        expected.values.push_back(static_cast<double>(value));
-      }
-    } else {
-      expected.values.resize(static_cast<std::size_t>(stored.size()));
-      widen_stored(stored, 0, stored.size(), expected.values.data());
-    }
-    run.expected.emplace_back(entry.name, std::move(expected));
+    run.expected.emplace_back(entry.name, detail::recorded(file.view(entry), where + entry.name));
   }
   std::sort(run.expected.begin(), run.expected.end(), [](const auto& a, const auto& b) {
     return std::pair(detail::computed_at(a.first), a.first) <

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// A prompt that PyTorch's SAM answered and export_sam_activations.py wrote, and what it must give.
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <stamp/image/image.hpp>
+#include <stamp/model/sam/cascade.hpp>
+#include <stamp/session/exported_run.hpp>
+
+namespace stamp {
+
+/// One prompt about one picture, and the expected activations in the order of the computation.
+struct ExportedSamRun {
+  struct At {
+    double x = 0;
+    double y = 0;
+    sam::PointLabel label = sam::PointLabel::foreground;
+  };
+  std::string image{};       ///< the picture's name; its pixels are not in the file
+  std::vector<At> points{};  ///< in pixels of the picture
+  std::optional<std::array<double, 4>> box{};  ///< x0, y0, x1, y1 in pixels of the picture
+  std::vector<double> mask{};                  ///< logits [mask_side, mask_side], or none
+  std::optional<Bitmap> coarse{};              ///< what a cascade refines
+  sam::CascadeOptions cascade{};
+  sam::MaskChoice choice = sam::MaskChoice::single;
+  std::vector<std::pair<std::string, Recorded<double>>> expected{};
+};
+
+/// Whether an activations file tells of SAM alone: it has tensors `sam.…` and no input_ids.
+[[nodiscard]] inline bool tells_of_sam(const checkpoint::Safetensors& file) {
+  return !file.find("input_ids") &&
+         std::ranges::any_of(file.entries(), [](const checkpoint::TensorEntry& entry) {
+           return entry.name.starts_with("sam.");
+         });
+}
+
+namespace detail {
+
+/// Where an activation of SAM stands in the computation.
+[[nodiscard]] inline std::array<Index, 3> computed_by_sam_at(std::string_view name) {
+  const Index number = leading_number(name.substr(name.find_last_not_of("0123456789") + 1));
+  constexpr std::string_view pass = "sam.pass.";
+  if (!name.starts_with(pass)) {
+    if (name.starts_with("sam.image_encoder.blocks.")) return {2, number, 0};
+    if (name.starts_with("sam.image_encoder.neck.")) return {3, number, 0};
+    constexpr std::array<std::string_view, 6> others{
+        "sam.pixel_values",   "sam.image_encoder.patch_embed", "", "", "sam.image_embeddings",
+        "sam.dense_positions"};
+    const auto found = std::ranges::find(others, name);
+    return {found - others.begin(), 0, 0};  // sam.prior and what we do not know come next
+  }
+  const Index first = 10 + leading_number(name.substr(pass.size()));
+  constexpr std::string_view layers = ".transformer.layers.";
+  if (const auto at = name.find(layers); at != std::string_view::npos) {
+    return {
+        first, 2,
+        2 * leading_number(name.substr(at + layers.size())) + (name.ends_with(".keys") ? 1 : 0)};
+  }
+  constexpr std::array<std::string_view, 10> parts{".sparse",
+                                                   ".dense",
+                                                   "",
+                                                   ".norm_final_attn",
+                                                   ".upscaled",
+                                                   ".hypernetworks",
+                                                   ".iou_prediction_head",
+                                                   ".low_res_logits",
+                                                   ".iou",
+                                                   ".masks"};
+  const auto found = std::ranges::find_if(
+      parts, [&](std::string_view part) { return !part.empty() && name.ends_with(part); });
+  return {first, found - parts.begin(), 0};
+}
+
+/// Throws Error{input} unless the tensor has these extents; -1 stands for any.
+inline void check_extents(const Recorded<double>& tensor, std::initializer_list<Index> expected,
+                          const std::string& where) {
+  const bool good = std::ranges::equal(tensor.shape, expected, [](Index found, Index wanted) {
+    return wanted < 0 || found == wanted;
+  });
+  if (good) return;
+  const std::vector<Index> wanted(expected);
+  fail(Fault::input, where + ": expected " + to_string(std::span<const Index>(wanted)) +
+                         " (-1: any), found " + to_string(std::span<const Index>(tensor.shape)));
+}
+
+}  // namespace detail
+
+/// Reads an activations file of SAM: `sam.*`, the prompt (`prompt.points` [n, 2], `prompt.labels`
+/// [n], `prompt.box` [4], `prompt.mask` [side, side], `prompt.coarse` [height, width]) and metadata
+/// `image`, `masks` (single, several), `passes` (0: no cascade) and `quirks` (released, clean).
+/// Throws Error{input} that names the tensor or metadata at fault.
+[[nodiscard]] inline ExportedSamRun read_exported_sam_run(const std::filesystem::path& path) {
+  const checkpoint::Safetensors file{path};
+  const std::string where = checkpoint::shown(path) + ": ";
+  const auto metadata = [&](const std::string& key, std::initializer_list<std::string_view> known) {
+    const auto found = file.metadata().find(key);
+    if (found == file.metadata().end()) {
+      fail(Fault::input, where + "no metadata " + key + ": expected an exported run of SAM");
+    }
+    if (known.size() > 0 && std::ranges::find(known, found->second) == known.end()) {
+      fail(Fault::input, where + key + ": expected " + std::string(*known.begin()) + " or " +
+                             std::string(*(known.end() - 1)) + ", found " +
+                             checkpoint::printable(found->second));
+    }
+    return found->second;
+  };
+  ExportedSamRun run;
+  run.image = metadata("image", {});
+  run.choice = metadata("masks", {"single", "several"}) == "several" ? sam::MaskChoice::several
+                                                                     : sam::MaskChoice::single;
+  constexpr Index most_passes = 1000;  // the released cascade makes three
+  run.cascade.passes = std::min(most_passes, leading_number(metadata("passes", {})));
+  run.cascade.prior = metadata("quirks", {"released", "clean"}) == "clean"
+                          ? sam::MaskPrior::clean
+                          : sam::MaskPrior::released;
+  Recorded<double> points{{0, 2}, {}};
+  Recorded<double> labels{{0}, {}};
+  for (const checkpoint::TensorEntry& entry : file.entries()) {
+    auto tensor = detail::recorded(file.view(entry), where + entry.name);
+    if (!entry.name.starts_with("prompt.")) {
+      run.expected.emplace_back(entry.name, std::move(tensor));
+    } else if (entry.name == "prompt.points") {
+      detail::check_extents(tensor, {-1, 2}, where + entry.name);
+      points = std::move(tensor);
+    } else if (entry.name == "prompt.labels") {
+      labels = std::move(tensor);
+    } else if (entry.name == "prompt.box") {
+      detail::check_extents(tensor, {4}, where + entry.name);
+      run.box.emplace();
+      std::ranges::copy(tensor.values, run.box->begin());
+    } else if (entry.name == "prompt.mask") {
+      detail::check_extents(tensor, {-1, -1}, where + entry.name);
+      run.mask = std::move(tensor.values);
+    } else if (entry.name == "prompt.coarse") {
+      detail::check_extents(tensor, {-1, -1}, where + entry.name);
+      run.coarse = Bitmap{.width = tensor.shape[1], .height = tensor.shape[0]};
+      for (const double cell : tensor.values) run.coarse->cells.push_back(cell > 0 ? 1 : 0);
+    } else {
+      fail(Fault::input,
+           where + entry.name + ": expected prompt.points, labels, box, mask or coarse");
+    }
+  }
+  detail::check_extents(labels, {points.shape[0]}, where + "prompt.labels");
+  for (std::size_t at = 0; at < labels.values.size(); ++at) {
+    run.points.push_back(
+        {points.values[2 * at], points.values[2 * at + 1],
+         labels.values[at] > 0 ? sam::PointLabel::foreground : sam::PointLabel::background});
+  }
+  std::ranges::stable_sort(
+      run.expected, {}, [](const auto& named) { return detail::computed_by_sam_at(named.first); });
+  if (run.coarse.has_value() != (run.cascade.passes > 0)) {
+    fail(Fault::input, where +
+                           "passes: expected prompt.coarse with passes above 0, and neither "
+                           "without the other, found " +
+                           std::to_string(run.cascade.passes));
+  }
+  return run;
+}
+
+}  // namespace stamp
