@@ -80,17 +80,26 @@ TEST_P(Goldens, FastCpuInFp32IsPyTorchLayerByLayerWithEveryInstructionSet) {
   }
 }
 
-/// bfloat16 products are no farther from PyTorch's float32 run than PyTorch's own bfloat16 run is
-/// (reference/pytorch/bf16_distances.py), times 1.1.
+/// How far one run is, beside PyTorch's own in bfloat16 (reference/pytorch/bf16_distances.py).
 template <class B, class... EngineArguments>
-void expect_no_farther(const Case& golden, EngineArguments... arguments) {
+void add_distances(stamp::test::Distances& distances, const Case& golden,
+                   EngineArguments... arguments) {
   const auto theirs = stamp::checkpoint::read_json(goldens / "bf16_distances.json")[golden.name];
   const auto run = stamp::read_exported_run(golden.activations);
   auto model = stamp::load<B>(golden.model, {}, arguments...);
   const auto recording = stamp::replay(model.engine(), model.stamp(), run.input);
-  const auto rows = stamp::compare_run(run, recording, model.config(),
-                                       stamp::tolerance_of(stamp::ElementType::bfloat16));
-  stamp::test::expect_no_farther(rows, theirs, 1.1);
+  distances.add(stamp::compare_run(run, recording, model.config(),
+                                   stamp::tolerance_of(stamp::ElementType::bfloat16)),
+                theirs);
+}
+
+/// bfloat16 products are no farther from PyTorch's float32 run than PyTorch's bfloat16 run is,
+/// times 1.1.
+template <class B, class... EngineArguments>
+void expect_no_farther(const Case& golden, EngineArguments... arguments) {
+  stamp::test::Distances distances;
+  add_distances<B>(distances, golden, arguments...);
+  distances.expect_no_farther(1.1);
 }
 
 TEST_P(Goldens, FastCpuInBf16IsNoFartherThanPyTorchInBf16) {
@@ -99,6 +108,16 @@ TEST_P(Goldens, FastCpuInBf16IsNoFartherThanPyTorchInBf16) {
     GTEST_SKIP() << "this processor does not multiply bfloat16";
   }
   expect_no_farther<stamp::cpu::Backend>(GetParam(), stamp::cpu::Compute::bf16);
+}
+
+/// int8 products, over all goldens together. Each case alone has too few numbers to be held to it.
+TEST(GoldensRoughly, FastCpuInInt8IsNoFartherThanThreeTimesPyTorchInBf16) {
+  stamp::test::Distances distances;
+  for (const Case& golden : cases()) {
+    if (golden.in_double) continue;
+    add_distances<stamp::cpu::Backend>(distances, golden, stamp::cpu::Compute::int8);
+  }
+  distances.expect_no_farther(3);
 }
 
 TEST_P(Goldens, CudaInFp32IsPyTorchLayerByLayer) {
