@@ -1,9 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every cell of a drawn scene shows: labels and loss of the vision tower's warm start."""
+"""What every cell of a drawn scene shows: labels and loss of the vision tower's warm start.
+
+Besides what a thing is, the tower learns which of its likes a thing is: the first from the left, the second
+largest, … A mask token sees its own cell's features and nothing of where that cell lies, so this is how it can tell
+one of two equal circles from the other.
+"""
 import torch
 import torch.nn.functional as F
 
 import tiny_stamp
+
+
+def ranks(shard):
+    """How many of a thing's likes come before it, and whether it has any: [B, K, 24] in 0..3 and [B, K, 24].
+
+    Likes: all things, those of its kind, of its colour, of both. Orders: from the left, the right, the top, the
+    bottom, by growing and by falling size.
+    """
+    things = shard["things"]
+    kind, color, x, y, r = things.unbind(-1)
+    k = things.shape[1]
+    real = torch.arange(k) < shard["count"][:, None]
+    other = real[:, :, None] & real[:, None] & ~torch.eye(k, dtype=torch.bool)
+    same_kind, same_color = kind[:, :, None] == kind[:, None], color[:, :, None] == color[:, None]
+    likes = torch.stack([other, other & same_kind, other & same_color, other & same_kind & same_color], 1)
+    key = torch.stack([x, -x, y, -y, r, -r], 1)
+    before = key[:, :, None, :] < key[:, :, :, None]
+    rank = (likes[:, :, None] & before[:, None]).sum(-1).clamp(max=tiny_stamp.RANKS - 1)
+    several = (likes.any(-1)[:, :, None]).expand(rank.shape)
+    return rank.flatten(1, 2).transpose(1, 2), several.flatten(1, 2).transpose(1, 2)
 
 
 def cells(shard):
@@ -21,13 +46,14 @@ def cells(shard):
     y, x = torch.meshgrid(torch.arange(gh) + .5, torch.arange(gw) + .5, indexing="ij")
     at = torch.stack([x.reshape(-1), y.reshape(-1)], -1)
     centre = things[..., 2:4] / 16
-    return {"color": color, "kind": kind, "ground": ground, "clear": clear,
+    rank, several = (t.gather(1, owner.unsqueeze(-1).expand(-1, -1, t.shape[-1])) for t in ranks(shard))
+    return {"rank": rank, "several": several, "color": color, "kind": kind, "ground": ground, "clear": clear,
             "offset": (centre - at) / 4, "radius": torch.log(things[..., 4:5].clamp(min=1) / 32) * 2,
             "place": centre / torch.tensor([gw, gh]) * 2 - 1}
 
 
 def loss(weights, features, labels):
-    color, kind, ground, offset, radius, place = tiny_stamp.dense(weights, features)
+    color, kind, ground, offset, radius, place, rank = tiny_stamp.dense(weights, features)
     on = labels["clear"].float().unsqueeze(-1)
     amount = on.sum().clamp(min=1)
 
@@ -42,8 +68,17 @@ def loss(weights, features, labels):
              "offset": ((offset - labels["offset"]).abs() * on).sum() / amount,
              "radius": ((radius - labels["radius"]).abs() * on).sum() / amount,
              "place": ((place - labels["place"]).abs() * on).sum() / amount}
+    good = labels["clear"]
+    rank, of, several = rank[good].unflatten(-1, (-1, tiny_stamp.RANKS)), labels["rank"][good], labels["several"][good]
+    each = F.cross_entropy(rank.flatten(0, 1), of.flatten(), reduction="none").view(-1, 4, 6)
+    hard = several.view(each.shape).float()      # a thing without likes is easy; equal things are rare
+    parts["rank"] = 3 * ((each * hard).sum((0, 2)) / hard.sum((0, 2)).clamp(min=1)).mean() + .5 * (
+        (each * (1 - hard)).sum((0, 2)) / (1 - hard).sum((0, 2)).clamp(min=1)).mean()
     with torch.no_grad():
-        good = labels["clear"]
+        first = ((rank.argmax(-1) == 0) == (of == 0)).float()
+        twins = several[:, 18:22]                # equal things, by their place
         right = {"color_acc": (color.argmax(-1) == labels["color"])[good].float().mean(),
-                 "kind_acc": (kind.argmax(-1) == labels["kind"])[good].float().mean()}
+                 "kind_acc": (kind.argmax(-1) == labels["kind"])[good].float().mean(),
+                 "first_acc": first[several].sum() / several.sum().clamp(min=1),
+                 "twin_acc": first[:, 18:22][twins].sum() / twins.sum().clamp(min=1)}
     return sum(parts.values()), parts, right

@@ -17,6 +17,7 @@ THETA = 10000.0
 SECTIONS = (8, 12, 12)
 EPS = 1e-6
 COLORS, KINDS = 13, 21         # background included
+RANKS, ORDERS = 4, 24          # dense_labels.ranks
 
 
 def shapes(vocab):
@@ -45,6 +46,7 @@ def shapes(vocab):
     d["classifier.weight"], d["classifier.bias"] = (1, WIDTH), (1,)
     # colour, kind, 4x4 foreground, offset to the centre, log radius, place in the picture
     d["dense.weight"], d["dense.bias"] = (COLORS + KINDS + 16 + 2 + 1 + 2, WIDTH), (COLORS + KINDS + 21,)
+    d["dense.rank.weight"], d["dense.rank.bias"] = (ORDERS * RANKS, WIDTH), (ORDERS * RANKS,)
     # what a <|seg|> token should know of its thing: colour, kind, place, log radius
     d["point.what.weight"], d["point.what.bias"] = (12 + 20 + 3, WIDTH), (35,)
     for n in ("seg", "all", "cell", "middle_seg", "middle_cell"):
@@ -212,7 +214,8 @@ def vision(w, pixels, gh, gw):
 def dense(w, features):
     """Per-cell predictions, float32."""
     y = F.linear(features, w["dense.weight"], w["dense.bias"]).float()
-    return y.split([COLORS, KINDS, 16, 2, 1, 2], -1)
+    rank = F.linear(features, w["dense.rank.weight"], w["dense.rank.bias"]).float()
+    return *y.split([COLORS, KINDS, 16, 2, 1, 2], -1), rank
 
 
 def grid_positions(gh, gw, start):

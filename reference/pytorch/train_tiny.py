@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -24,9 +23,10 @@ import dense_labels
 import tiny_stamp
 import warm_vision
 from muon import Optimizer
+from team import Team
 
 COLUMNS = ("text", "mask", "point", "union", "told", "dense", "early", "iou", "point_iou", "early_iou", "exact", "start",
-           "color_acc", "kind_acc")
+           "color_acc", "kind_acc", "first_acc", "twin_acc")
 SYSTEM = ("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
           "<|im_start|>user\n<|vision_start|>")
 
@@ -140,51 +140,11 @@ def losses(w, shard, head_ids, mask_id, passes, see):
     return total, {k: float(v.detach()) for k, v in stats.items()}
 
 
-class Team:
-    """One thread per part of the batch. They meet once a step, so a busy machine costs little.
-
-    The second and later threads rest while other people's work (normal priority) fills the cores.
-    """
-
-    def __init__(self, most):
-        self.most, self.before = most, None
-
-    def size_now(self):
-        if self.most == 1 or not os.path.exists("/proc/stat"):
-            return self.most
-        user, _, system, idle, wait = map(int, open("/proc/stat").readline().split()[1:6])
-        now, last = (user + system, os.cpu_count() * time.monotonic() * 100), self.before
-        self.before = now
-        if last is None or now[1] - last[1] < 20:
-            return 1
-        return self.most if (now[0] - last[0]) / (now[1] - last[1]) < .4 else 1
-
-    def gradients(self, leaf, shard, *rest):
-        names, b = list(leaf), len(shard["count"])
-        size = self.size = self.size_now()
-        done = [None] * size
-
-        def work(i):
-            part = {k: v if k == "grid" else v[i * b // size:(i + 1) * b // size]
-                    for k, v in shard.items()}
-            total, stats = losses(leaf, part, *rest)
-            grads = torch.autograd.grad(total, [leaf[n] for n in names], allow_unused=True)
-            done[i] = grads, stats
-        threads = [threading.Thread(target=work, args=(i,)) for i in range(1, size)]
-        for th in threads:
-            th.start()
-        work(0)
-        for th in threads:
-            th.join()
-        grads = {n: sum(d[0][k].float() for d in done) / size for k, n in enumerate(names)
-                 if done[0][0][k] is not None}
-        return grads, {k: sum(d[1][k] for d in done) / size for k in done[0][1]}
-
-
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--state", type=Path, default=Path("build/tiny"))
     p.add_argument("--resume", action="store_true", help="go on from the last snapshot")
+    p.add_argument("--vision", type=Path, help="take the tower from this file of warm_vision.py")
     p.add_argument("--seconds", type=float, default=5000, help="of training; the schedule ends there")
     p.add_argument("--decay", type=float, default=.35, help="last share of the time, falling to zero")
     p.add_argument("--batch", type=int, default=8)
@@ -218,8 +178,8 @@ def main():
             ema[n].copy_(s["ema"][n])
         optimizer.load(s["optimizer"])
         step, spent, images = s["step"], s["spent"], s["images"]
-    else:
-        for n, t in torch.load(a.state / "warm.pt")["weights"].items():
+    if a.vision or step == 0:
+        for n, t in torch.load(a.vision or a.state / "warm.pt")["weights"].items():
             weights[n].copy_(t)
             ema[n].copy_(t)
     pool = subprocess.Popen([sys.executable, str(Path(__file__).with_name("draw_pool.py")), "--state",
@@ -241,7 +201,7 @@ def main():
         batch = {k: v if k == "grid" else v[at:at + a.batch] for k, v in shard.items()}
         at += a.batch
         leaf = {n: t.bfloat16().requires_grad_() for n, t in weights.items()}
-        grads, stats = team.gradients(leaf, batch, head_ids, mask_id, a.passes if step % a.mask_every == 0 else 0,
+        grads, stats = team.gradients(losses, leaf, batch, head_ids, mask_id, a.passes if step % a.mask_every == 0 else 0,
                                       step % a.see_every == 0)
         norm = float(torch.sqrt(sum(g.square().sum() for g in grads.values())))
         for g in grads.values():

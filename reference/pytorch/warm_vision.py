@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage 1: the vision tower learns what each cell shows, before any language."""
+"""Stage 1: the vision tower learns what each cell shows, before any language.
+
+With --start it goes on from the tower of a joint training, whose place train_tiny.py --vision lets it take again.
+"""
 import argparse
 import os
 import subprocess
@@ -13,6 +16,7 @@ import torch
 import dense_labels
 import tiny_stamp
 from muon import Optimizer
+from team import Team
 
 
 def is_matrix(name):
@@ -35,6 +39,13 @@ def next_shard(folder, wait=.2):
     return out
 
 
+def losses(w, shard):
+    gh, gw = (int(x) for x in shard["grid"])
+    features = tiny_stamp.vision(w, tiny_stamp.patches(shard["image"]), gh, gw)
+    total, parts, right = dense_labels.loss(w, features, dense_labels.cells(shard))
+    return total, {k: float(v.detach()) for k, v in (*parts.items(), *right.items())}
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--state", type=Path, default=Path("build/tiny"))
@@ -42,10 +53,16 @@ def main():
     p.add_argument("--vocab", type=int, default=760)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--resume", action="store_true")
+    p.add_argument("--start", type=Path, help="a file of train_tiny.py: begin with its tower")
+    p.add_argument("--rate", type=float, default=1.0, help="factor on 0.02 (Muon) and 0.001 (AdamW)")
+    p.add_argument("--decay", type=float, default=.6, help="last share of the time, falling to zero")
+    p.add_argument("--full", type=float, default=.15, help="share of shards at 400 cells")
+    p.add_argument("--batch", type=int, default=32)
+    p.add_argument("--threads", type=int, default=1)
     a = p.parse_args()
     torch.set_num_threads(1)
     pool = subprocess.Popen([sys.executable, str(Path(__file__).with_name("draw_pool.py")), "--state",
-                             str(a.state), "--pool", "pool_warm", "--seed", str(1000 + a.seed),
+                             str(a.state), "--pool", "pool_warm", "--seed", str(1000 + a.seed), "--full", str(a.full),
                              "--parent", str(os.getpid())])
     weights = {n: t for n, t in tiny_stamp.initial(a.vocab, a.seed).items()
                if n.startswith(("visual", "dense"))}
@@ -58,23 +75,26 @@ def main():
             weights[n].copy_(t)
         optimizer.load(s["optimizer"])
         step, spent = s["step"], s["spent"]
+    elif a.start:
+        for n, t in torch.load(a.start)["weights"].items():
+            if n in weights:
+                weights[n].copy_(t)
+    team, shard, at = Team(a.threads), None, 0
     while spent < a.seconds:
-        shard = next_shard(a.state / "pool_warm")
+        if shard is None or at + a.batch > len(shard["count"]):
+            shard, at = next_shard(a.state / "pool_warm"), 0
         start = time.time()
-        gh, gw = (int(x) for x in shard["grid"])
+        batch = {k: v if k == "grid" else v[at:at + a.batch] for k, v in shard.items()}
+        at += a.batch
         leaf = {n: t.bfloat16().requires_grad_() for n, t in weights.items()}
-        features = tiny_stamp.vision(leaf, tiny_stamp.patches(shard["image"]), gh, gw)
-        total, parts, right = dense_labels.loss(leaf, features, dense_labels.cells(shard))
-        total.backward()
-        grads = {n: t.grad.float() for n, t in leaf.items() if t.grad is not None}
+        grads, now = team.gradients(losses, leaf, batch)
         norm = torch.sqrt(sum(g.square().sum() for g in grads.values()))
         for g in grads.values():
             g.mul_(min(1.0, 1 / float(norm)))
-        scale = min(1, (step + 1) / 20) * min(1.0, max(.02, (a.seconds - spent) / (.6 * a.seconds)))
-        optimizer.step(grads, scale)
+        scale = min(1, (step + 1) / 20) * min(1.0, max(.02, (a.seconds - spent) / (a.decay * a.seconds)))
+        optimizer.step(grads, scale * a.rate)
         step += 1
         spent += time.time() - start
-        now = {k: float(v.detach()) for k, v in (*parts.items(), *right.items())}
         average = now if average is None else {k: .95 * average[k] + .05 * now[k] for k in now}
         if step % 10 == 0:
             log.write(f"{step},{spent:.1f}," + ",".join(f"{k}={v:.3f}" for k, v in average.items())
