@@ -172,17 +172,6 @@ def decoder_layer(x, cos, sin, causal_p, causal_t, seg_mask, P: int, Q: int, T: 
     return x + F.linear(F.silu(gate) * up, dw)
 
 
-class Compute:
-    """Block functions, compiled where that pays."""
-    vision_block = staticmethod(vision_block)
-    decoder_layer = staticmethod(decoder_layer)
-
-
-def compile_blocks():
-    Compute.vision_block = staticmethod(torch.compile(vision_block, dynamic=False))
-    Compute.decoder_layer = staticmethod(torch.compile(decoder_layer, dynamic=False))
-
-
 # ---- the model ---------------------------------------------------------------------------------
 
 def patches(image, mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711)):
@@ -200,7 +189,7 @@ def vision(w, pixels, gh, gw):
     scale = torch.cat([torch.full((WIDTH,), SCALE), torch.ones(2 * WIDTH)]).to(x.dtype)
     for i in range(VISION_DEPTH):
         b = f"visual.blocks.{i}."
-        x = Compute.vision_block(
+        x = vision_block(
             x, cos, sin, w[b + "norm1.weight"], w[b + "norm1.bias"],
             w[b + "attn.qkv.weight"] * scale[:, None], w[b + "attn.qkv.bias"] * scale, *(w[b + n] for n in (
             "attn.proj.weight", "attn.proj.bias", "norm2.weight", "norm2.bias", "mlp.fc1.weight", "mlp.fc1.bias",
@@ -261,7 +250,7 @@ def language(w, features, head_ids, branch_ids, seg_at, mask_id, gh, gw, passes)
         b = f"model.layers.{i}."
         qkv = [torch.cat([w[f"{b}self_attn.q_proj.{kind}"] * SCALE, w[f"{b}self_attn.k_proj.{kind}"],
                           w[f"{b}self_attn.v_proj.{kind}"]]) for kind in ("weight", "bias")]
-        x = Compute.decoder_layer(
+        x = decoder_layer(
             x, cos, sin, causal_p, causal_t, seg_mask, P, Q, T, passes, N,
             w[b + "input_layernorm.weight"], *qkv, w[b + "self_attn.o_proj.weight"],
             w[b + "post_attention_layernorm.weight"],
