@@ -35,16 +35,21 @@ def replace(path, marker, text):
     path.write_text(f"{head}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
 
 
-def parity_row(case, file, dtype):
+# What a SAM of random weights is asked with, and about which picture (reference/pytorch/sam_goldens.py).
+SAM = {"points": "tall.png", "mask": "wide.png", "box": "square.png", "both": "tall.png", "cascade": "wide.png",
+       "cascade-clean": "tall.png"}
+
+
+def parity_row(name, model, file, dtype, *more):
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "rows.json"
-        subprocess.run([ROOT / "build/stamp", "parity", "--model", GOLDENS / case["model"], "--activations",
-                        GOLDENS / file, "--dtype", dtype, "--json", report, "--quiet"],
+        subprocess.run([ROOT / "build/stamp", "parity", "--model", GOLDENS / model, "--activations",
+                        GOLDENS / file, "--dtype", dtype, "--json", report, "--quiet", *more],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         rows = json.loads(report.read_text())["rows"]
     worst = max(rows, key=lambda row: row["max_relative"])
     agree = sum(row["ok"] for row in rows)
-    return (f"| {case['name']} | {dtype} | {agree} of {len(rows)} | {worst['max_relative']:.1e} "
+    return (f"| {name} | {dtype} | {agree} of {len(rows)} | {worst['max_relative']:.1e} "
             f"| {worst['name']} | {max(row['tolerance_used'] for row in rows):.3f} |")
 
 
@@ -52,9 +57,15 @@ def parity():
     lines = ["| run | compute type | activations that agree | largest difference, relative | of | share of tolerance used |",
              "| --- | --- | --- | --- | --- | --- |"]
     for case in json.loads((GOLDENS / "cases.json").read_text())["cases"]:
-        lines.append(parity_row(case, case["activations"], "fp32"))
+        lines.append(parity_row(case["name"], case["model"], case["activations"], "fp32"))
         if case["activations_float64"]:
-            lines.append(parity_row(case, case["activations_float64"], "fp64"))
+            lines.append(parity_row(case["name"], case["model"], case["activations_float64"], "fp64"))
+    for name, picture in SAM.items():
+        for suffix, dtype in (("", "fp32"), (".f64", "fp64")):
+            file = f"sam/activations/{name}{suffix}.safetensors"
+            if (GOLDENS / file).exists():
+                lines.append(parity_row(f"SAM: {name}", "sam/model.safetensors", file, dtype, "--image",
+                                        GOLDENS / "images-parity" / picture))
     return "\n".join(lines + ["", f"`python3 docs/tables.py`, {machine()}, PyTorch 2.13.0, transformers 4.57.1."])
 
 
