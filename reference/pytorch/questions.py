@@ -365,7 +365,8 @@ MIX = [(one, 4, .5), (many, 2, .65), (size, 1, 1), (side, 2, .75), (ordinal, 1.3
 # For a lesson: the weights of all makers, and the shares of the first six among questions with a mask pass.
 LESSONS = {"even": ([m[1] for m in MIX], [.3, .16, .1, .17, .1, .17]),
            "easy": ([14] + [m[1] for m in MIX[1:]], [.68, .14, .03, .08, .02, .05]),
-           "hard": ([2, 2.5, 1.5, 3, 3, 3, 1.2, 2.5], [.16, .16, .14, .18, .18, .18])}
+           "hard": ([2, 2.5, 1.5, 3, 3, 3, 1.2, 2.5], [.16, .16, .14, .18, .18, .18]),
+           "order": ([2.5, 5, 1, 2, 5, 2, 1.2, 5], [.16, .3, .08, .1, .28, .08])}
 
 
 def ask(rng, scene, h, w, amount, with_mask=2, lesson="even"):

@@ -147,8 +147,9 @@ inline void check_extents(const Recorded<double>& tensor, std::initializer_list<
         {points.values[2 * at], points.values[2 * at + 1],
          labels.values[at] > 0 ? sam::PointLabel::foreground : sam::PointLabel::background});
   }
-  std::ranges::stable_sort(
-      run.expected, {}, [](const auto& named) { return detail::computed_by_sam_at(named.first); });
+  std::ranges::sort(run.expected, {}, [](const auto& named) {
+    return std::pair(detail::computed_by_sam_at(named.first), named.first);
+  });
   if (run.coarse.has_value() != (run.cascade.passes > 0)) {
     fail(Fault::input, where +
                            "passes: expected prompt.coarse with passes above 0, and neither "
