@@ -35,9 +35,10 @@ def replace(path, marker, text):
     path.write_text(f"{head}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
 
 
-# What a SAM of random weights is asked with, and about which picture (reference/pytorch/sam_goldens.py).
-SAM = {"points": "tall.png", "mask": "wide.png", "box": "square.png", "both": "tall.png", "cascade": "wide.png",
-       "cascade-clean": "tall.png"}
+def metadata(file):
+    """Of a safetensors file."""
+    with file.open("rb") as opened:
+        return json.loads(opened.read(int.from_bytes(opened.read(8), "little")))["__metadata__"]
 
 
 def parity_row(name, model, file, dtype, *more):
@@ -60,12 +61,10 @@ def parity():
         lines.append(parity_row(case["name"], case["model"], case["activations"], "fp32"))
         if case["activations_float64"]:
             lines.append(parity_row(case["name"], case["model"], case["activations_float64"], "fp64"))
-    for name, picture in SAM.items():
-        for suffix, dtype in (("", "fp32"), (".f64", "fp64")):
-            file = f"sam/activations/{name}{suffix}.safetensors"
-            if (GOLDENS / file).exists():
-                lines.append(parity_row(f"SAM: {name}", "sam/model.safetensors", file, dtype, "--image",
-                                        GOLDENS / "images-parity" / picture))
+    for file in sorted((GOLDENS / "sam/activations").iterdir(), key=lambda file: (file.name.split(".")[0], ".f64." in file.name)):
+        name, *double, _ = file.name.split(".")
+        lines.append(parity_row(f"SAM: {name}", "sam/model.safetensors", file, "fp64" if double else "fp32", "--image",
+                                GOLDENS / "images-parity" / metadata(file)["image"]))
     return "\n".join(lines + ["", f"`python3 docs/tables.py`, {machine()}, PyTorch 2.13.0, transformers 4.57.1."])
 
 

@@ -7,6 +7,11 @@ import time
 import torch
 
 
+def rows(shard, first, last):
+    """Scenes [first, last) of a shard; all of them share its grid."""
+    return {k: v if k == "grid" else v[first:last] for k, v in shard.items()}
+
+
 class Team:
     """One thread per part of the batch. They meet once a step, so a busy machine costs little.
 
@@ -33,9 +38,7 @@ class Team:
         done = [None] * size
 
         def work(i):
-            part = {k: v if k == "grid" else v[i * b // size:(i + 1) * b // size]
-                    for k, v in shard.items()}
-            total, stats = losses(leaf, part, *rest)
+            total, stats = losses(leaf, rows(shard, i * b // size, (i + 1) * b // size), *rest)
             grads = torch.autograd.grad(total, [leaf[n] for n in names], allow_unused=True)
             done[i] = grads, stats
         threads = [threading.Thread(target=work, args=(i,)) for i in range(1, size)]

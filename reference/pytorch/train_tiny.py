@@ -187,7 +187,7 @@ def main():
                              "--questions", str(a.questions), "--lesson", a.lesson, "--ahead", "8", "--parent", str(os.getpid())])
     team = Team(a.threads)
     log = open(a.state / "log.csv", "a")
-    mean, shard, at = dict.fromkeys(COLUMNS, math.nan), None, 0
+    mean, drawn = dict.fromkeys(COLUMNS, math.nan), warm_vision.batches(a.state / "pool", a.batch)
 
     def factor(name):
         return a.vision_rate if name.startswith("visual") else 3.0 if "embed_tokens" in name else 1.0
@@ -195,11 +195,8 @@ def main():
     asked_to_stop = []
     signal.signal(signal.SIGTERM, lambda *_: asked_to_stop.append(True))
     while spent < a.seconds and not asked_to_stop:
-        if shard is None or at + a.batch > len(shard["count"]):
-            shard, at = warm_vision.next_shard(a.state / "pool"), 0
+        batch = next(drawn)
         start = time.time()
-        batch = {k: v if k == "grid" else v[at:at + a.batch] for k, v in shard.items()}
-        at += a.batch
         leaf = {n: t.bfloat16().requires_grad_() for n, t in weights.items()}
         grads, stats = team.gradients(losses, leaf, batch, head_ids, mask_id, a.passes if step % a.mask_every == 0 else 0,
                                       step % a.see_every == 0)

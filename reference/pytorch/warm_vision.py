@@ -16,7 +16,7 @@ import torch
 import dense_labels
 import tiny_stamp
 from muon import Optimizer
-from team import Team
+from team import Team, rows
 
 
 def is_matrix(name):
@@ -37,6 +37,14 @@ def next_shard(folder, wait=.2):
     part.replace(mark)
     (folder / f"{i}.npz").unlink()
     return out
+
+
+def batches(folder, size):
+    """Batches of the pool's shards, without end; the rest of a shard that makes none is left out."""
+    while True:
+        shard = next_shard(folder)
+        for at in range(0, len(shard["count"]) - size + 1, size):
+            yield rows(shard, at, at + size)
 
 
 def losses(w, shard):
@@ -79,13 +87,10 @@ def main():
         for n, t in torch.load(a.start)["weights"].items():
             if n in weights:
                 weights[n].copy_(t)
-    team, shard, at = Team(a.threads), None, 0
+    team, drawn = Team(a.threads), batches(a.state / "pool_warm", a.batch)
     while spent < a.seconds:
-        if shard is None or at + a.batch > len(shard["count"]):
-            shard, at = next_shard(a.state / "pool_warm"), 0
+        batch = next(drawn)
         start = time.time()
-        batch = {k: v if k == "grid" else v[at:at + a.batch] for k, v in shard.items()}
-        at += a.batch
         leaf = {n: t.bfloat16().requires_grad_() for n, t in weights.items()}
         grads, now = team.gradients(losses, leaf, batch)
         norm = torch.sqrt(sum(g.square().sum() for g in grads.values()))

@@ -30,6 +30,24 @@ struct Tensors {
   }
 };
 
+/// One thing that is wrong with a file.
+using Change = std::function<void(Tensors&)>;
+
+/// The metadata tell something else.
+[[nodiscard]] inline Change told(const char* key, const char* value) {
+  return [=](Tensors& tensors) { tensors.header["__metadata__"][key] = value; };
+}
+
+/// The command that `command` makes of a changed copy of `original` is refused, and says why.
+inline void expect_refused(const fs::path& original, const Change& change,
+                           const std::function<Words(const fs::path&)>& command,
+                           const Words& says) {
+  const TemporaryFolder folder;
+  Tensors tensors(original);
+  change(tensors);
+  expect_failure(run(command(files::write(folder / "run.safetensors", tensors.bytes()))), 3, says);
+}
+
 /// A folder for one test: a copy of a golden checkpoint, an output folder that holds an earlier
 /// result, and room for more.
 class Site {

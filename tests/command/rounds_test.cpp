@@ -112,12 +112,8 @@ TEST(Parity, NamesTheFirstTensorThatDiffers) {
 
 TEST(Parity, RefusesRunsThatDoNotFitTheModel) {
   const TemporaryFolder folder;
-  const auto refused = [&](const std::function<void(Tensors&)>& change, const Words& says) {
-    Tensors run_of(single);
-    change(run_of);
-    const fs::path file = files::write(folder / "run.safetensors", run_of.bytes());
-    const Ended ended = run(parity(tied, file));
-    expect_failure(ended, 3, says);
+  const auto refused = [](const Change& change, const Words& says) {
+    expect_refused(single, change, [](const fs::path& file) { return parity(tied, file); }, says);
   };
   const auto integer = [](const char* name, std::size_t index, std::int64_t value) {
     return [=](Tensors& tensors) {
@@ -131,9 +127,6 @@ TEST(Parity, RefusesRunsThatDoNotFitTheModel) {
   refused(integer("image_grid_thw", 1, 1LL << 40), {"image_grid_thw"});
   refused(integer("image_grid_thw", 1, 3), {"image_grid_thw", "multiples of 2"});
   refused(integer("image_grid_thw", 1, 400), {"pixel_values"});
-  const auto told = [](const char* key, const char* value) {
-    return [=](Tensors& tensors) { tensors.header["__metadata__"][key] = value; };
-  };
   refused(told("prompt_length", "0"), {"prompt_length"});
   refused(told("prompt_length", "99999999999999999999"), {"prompt_length"});
   refused(told("mask_positions", "sideways"), {"mask_positions", "sideways"});

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // stamp parity on a run of SAM: it finds the first tensor that differs, and reads no file blindly.
-#include <cstring>
-#include <functional>
-
 #include "broken_model.hpp"
 #include "run_command.hpp"
 
@@ -57,15 +54,10 @@ TEST(SamParity, NeedsThePictureThatWasAskedAbout) {
 }
 
 TEST(SamParity, RefusesRunsThatMakeNoSense) {
-  const TemporaryFolder folder;
-  const auto refused = [&](const std::function<void(Tensors&)>& change, const Words& says) {
-    Tensors run_of(cascade);
-    change(run_of);
-    const fs::path file = files::write(folder / "run.safetensors", run_of.bytes());
-    expect_failure(run(parity(file, {"--image", wide})), 3, says);
-  };
-  const auto told = [](const char* key, const char* value) {
-    return [=](Tensors& tensors) { tensors.header["__metadata__"][key] = value; };
+  const auto refused = [](const Change& change, const Words& says) {
+    expect_refused(
+        cascade, change, [](const fs::path& file) { return parity(file, {"--image", wide}); },
+        says);
   };
   const auto shaped = [](const char* name, std::vector<int> shape) {
     return [=](Tensors& tensors) { tensors.header[name]["shape"] = shape; };

@@ -37,39 +37,34 @@ struct ExportedSamRun {
 
 namespace detail {
 
-/// Where an activation of SAM stands in the computation.
+/// Where an activation of SAM stands in the computation; what is not known comes last.
 [[nodiscard]] inline std::array<Index, 3> computed_by_sam_at(std::string_view name) {
-  const Index number = leading_number(name.substr(name.find_last_not_of("0123456789") + 1));
+  constexpr std::array<std::string_view, 7> of_image{"sam.pixel_values",
+                                                     "sam.image_encoder.patch_embed",
+                                                     "sam.image_encoder.blocks.",
+                                                     "sam.image_encoder.neck.",
+                                                     "sam.image_embeddings",
+                                                     "sam.dense_positions",
+                                                     "sam.prior"};
+  constexpr std::array<std::string_view, 10> of_pass{
+      "sparse",   "dense",         "transformer.layers.", "transformer.norm_final_attn",
+      "upscaled", "hypernetworks", "iou_prediction_head", "low_res_logits",
+      "iou",      "masks"};
+  const auto place = [](std::string_view part, const auto& order) {
+    const auto found = std::ranges::find_if(
+        order, [&](std::string_view prefix) { return part.starts_with(prefix); });
+    const bool known = found != order.end();
+    return std::pair{found - order.begin(), leading_number(part.substr(known ? found->size() : 0))};
+  };
   constexpr std::string_view pass = "sam.pass.";
   if (!name.starts_with(pass)) {
-    if (name.starts_with("sam.image_encoder.blocks.")) return {2, number, 0};
-    if (name.starts_with("sam.image_encoder.neck.")) return {3, number, 0};
-    constexpr std::array<std::string_view, 6> others{
-        "sam.pixel_values",   "sam.image_encoder.patch_embed", "", "", "sam.image_embeddings",
-        "sam.dense_positions"};
-    const auto found = std::ranges::find(others, name);
-    return {found - others.begin(), 0, 0};  // sam.prior and what we do not know come next
+    const auto [part, number] = place(name, of_image);
+    return {part, number, 0};
   }
-  const Index first = 10 + leading_number(name.substr(pass.size()));
-  constexpr std::string_view layers = ".transformer.layers.";
-  if (const auto at = name.find(layers); at != std::string_view::npos) {
-    return {
-        first, 2,
-        2 * leading_number(name.substr(at + layers.size())) + (name.ends_with(".keys") ? 1 : 0)};
-  }
-  constexpr std::array<std::string_view, 10> parts{".sparse",
-                                                   ".dense",
-                                                   "",
-                                                   ".norm_final_attn",
-                                                   ".upscaled",
-                                                   ".hypernetworks",
-                                                   ".iou_prediction_head",
-                                                   ".low_res_logits",
-                                                   ".iou",
-                                                   ".masks"};
-  const auto found = std::ranges::find_if(
-      parts, [&](std::string_view part) { return !part.empty() && name.ends_with(part); });
-  return {first, found - parts.begin(), 0};
+  const Index first = std::ssize(of_image) + 1 + leading_number(name.substr(pass.size()));
+  const auto dot = std::min(name.find('.', pass.size()), name.size() - 1);
+  const auto [part, number] = place(name.substr(dot + 1), of_pass);
+  return {first, part, 2 * number + (name.ends_with(".keys") ? 1 : 0)};
 }
 
 /// Throws Error{input} unless the tensor has these extents; -1 stands for any.
