@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times stamp::cuda on a GPU: products and attention at the published sizes, and the phases of an
-// answer about an 896×896 image with random weights of the true 2B sizes. One JSON line a reading;
+// answer about an 896×896 image with random weights of the true 2B sizes, and SAM ViT-H. One JSON
+// line a reading;
 // gpu_report.sh runs it, gpu_peers.py times PyTorch on the same shapes.
 #include <algorithm>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <map>
 #include <random>
 #include <stamp/cuda/engine.hpp>
+#include <stamp/sam.hpp>
 #include <stamp/stamp.hpp>
 #include <string>
 #include <vector>
@@ -163,6 +165,47 @@ void time_attention(Engine& engine, const std::string& name, Index rows, Index k
   }
 }
 
+using Laps = std::map<std::string, std::vector<double>>;
+
+void print_laps(const std::string& name, Laps& laps) {
+  for (auto& [phase, times] : laps) {
+    std::ranges::sort(times);
+    std::printf(R"({"kind": "phase", "name": "%s_%s", "ms": %.4f, "ms_p10": %.4f, "ms_p90": %.4f})"
+                "\n",
+                name.c_str(), phase.c_str(), times[times.size() / 2] * 1e3, times.front() * 1e3,
+                times.back() * 1e3);
+  }
+  std::fflush(stdout);
+}
+
+/// A picture into features, and one point through the decoder to a mask of the picture's size.
+void time_sam(Engine& engine, const std::string& name, const sam::Config& config) {
+  sam::Sam<Engine> sam(config);
+  bind(engine, sam, SharedWeights(expected_tensors(sam)));
+  sam::Predictor<Engine> predictor(engine, sam);
+  Image image{.width = 1024, .height = 1024, .pixels = {}};
+  for (std::uint32_t at = 0; at < 3U << 20U; ++at) {
+    image.pixels.push_back(static_cast<std::uint8_t>(at * 2654435761U >> 24U));
+  }
+  Laps laps;
+  for (int run = 0; run < 8; ++run) {
+    engine.device().wait();
+    auto start = Clock::now();
+    const auto lap = [&](const char* phase) {
+      engine.device().wait();
+      if (run > 0) laps[phase].push_back(seconds_since(start));  // the first one warms up
+      start = Clock::now();
+    };
+    predictor.set_image(image);
+    lap("image");
+    sam::Prompt prompt;
+    prompt.points.push_back(predictor.point(500, 375, sam::PointLabel::foreground));
+    (void)predictor.predict(prompt, sam::MaskChoice::single);
+    lap("prompt");
+  }
+  print_laps(name, laps);
+}
+
 void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config& config) {
   Stamp<Engine> stamp(config);
   {
@@ -184,7 +227,7 @@ void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config
   prompt.insert(prompt.end(), 1024, static_cast<std::int32_t>(config.tokens.image_pad));
   prompt.insert(prompt.end(), 38, 100);
   constexpr int answer = 50;
-  std::map<std::string, std::vector<double>> laps;
+  Laps laps;
   std::size_t requests = 0;
   for (int run = 0; run < 6; ++run) {
     Dialogue<Engine> dialogue(engine, stamp);
@@ -208,13 +251,7 @@ void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config
     lap("mask_pass", 1);
     if (run == 2) requests = engine.device().requests();
   }
-  for (auto& [phase, times] : laps) {
-    std::ranges::sort(times);
-    std::printf(R"({"kind": "phase", "name": "%s_%s", "ms": %.4f, "ms_p10": %.4f, "ms_p90": %.4f})"
-                "\n",
-                name.c_str(), phase.c_str(), times[times.size() / 2] * 1e3, times.front() * 1e3,
-                times.back() * 1e3);
-  }
+  print_laps(name, laps);
   std::printf(R"({"kind": "memory", "name": "%s_requests_after_warm_up", "count": %zu})"
               "\n",
               name.c_str(), engine.device().requests() - requests);
@@ -268,6 +305,7 @@ void report() {
   time_attention(engine, "decode_2b", 1, 1150, 12, 2, 128, Causal{1149}, 1150.0);
   time_attention(engine, "decode_7b", 1, 1150, 28, 4, 128, Causal{1149}, 1150.0);
   time_phases(engine, "2b", published_2b());
+  time_sam(engine, "sam_vit_h", sam::published_config(1280).value());
 }
 
 }  // namespace

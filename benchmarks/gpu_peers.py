@@ -132,6 +132,35 @@ def phases():
         say(kind="phase", name=f"2b_{name}", ms=statistics.median(times), ms_p10=times[0], ms_p90=times[-1])
 
 
+def sam():
+    """Eager transformers' SamModel of ViT-H's sizes: pixels into features, one point through the decoder."""
+    from transformers import SamConfig, SamModel, SamVisionConfig
+    vision = SamVisionConfig(hidden_size=1280, num_hidden_layers=32, num_attention_heads=16, mlp_dim=5120,
+                             global_attn_indexes=[7, 15, 23, 31])
+    torch.set_default_dtype(torch.bfloat16)
+    with torch.device("cuda"):
+        model = SamModel(SamConfig(vision_config=vision.to_dict())).eval()
+    torch.set_default_dtype(torch.float32)
+    pixels = torch.randn(1, 3, 1024, 1024, device="cuda", dtype=torch.bfloat16)
+    point = torch.tensor([[[[500.0, 375.0]]]], device="cuda", dtype=torch.bfloat16)
+    label = torch.ones(1, 1, 1, dtype=torch.long, device="cuda")
+    laps = {"image": [], "prompt": []}
+    with torch.inference_mode():
+        for _ in range(8):
+            torch.cuda.synchronize()
+            start = time.perf_counter()
+            image = model.get_image_embeddings(pixels)
+            torch.cuda.synchronize()
+            laps["image"].append((time.perf_counter() - start) * 1e3)
+            start = time.perf_counter()
+            found = model(image_embeddings=image, input_points=point, input_labels=label, multimask_output=False)
+            F.interpolate(found.pred_masks[0].float(), (1024, 1024), mode="bilinear").cpu()
+            laps["prompt"].append((time.perf_counter() - start) * 1e3)
+    for name, times in laps.items():
+        times = sorted(times[1:])
+        say(kind="phase", name=f"sam_vit_h_{name}", ms=statistics.median(times), ms_p10=times[0], ms_p90=times[-1])
+
+
 def main():
     say(kind="device", name=torch.cuda.get_device_name(), torch=torch.__version__)
     ceilings()
@@ -150,10 +179,11 @@ def main():
         attention(f"prefill_{size}", 1100, 1100, heads, kv_heads, 128, True, 1100 * 1101 / 2)
         attention(f"mask_{size}", 1024, 2174, heads, kv_heads, 128, False, 1024 * 2174)
         attention(f"decode_{size}", 1, 1150, heads, kv_heads, 128, False, 1150)
-    try:
-        phases()
-    except Exception as error:  # another version of transformers: the other readings stand
-        say(kind="phase", name="2b", failed=f"{type(error).__name__}: {error}".splitlines()[0])
+    for name, measure in (("2b", phases), ("sam_vit_h", sam)):
+        try:
+            measure()
+        except Exception as error:  # another version of transformers: the other readings stand
+            say(kind="phase", name=name, failed=f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 if __name__ == "__main__":

@@ -36,6 +36,14 @@ struct Swiglu {
   }
 };
 
+/// max(x, 0); NaN stays NaN
+struct Relu {
+  template <Element T>
+  [[nodiscard]] __host__ __device__ T operator()(T x, T) const {
+    return widen(x) < 0 ? narrow<T>(0) : x;
+  }
+};
+
 /// y + x
 struct Add {
   template <Element T>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three non-linear functions of a Qwen2-VL model, each in place, on the device.
+// The non-linear functions of Qwen2-VL and SAM, each in place, on the device.
 #pragma once
 
 #include <stamp/cuda/kernels.hpp>
@@ -17,6 +17,12 @@ void quick_gelu(Engine<T>& engine, View<T, R, A> x) {
 template <DeviceElement T, Axis R, Axis A>
 void gelu(Engine<T>& engine, View<T, R, A> x) {
   kernel::gelu<T>(engine.device().stream(), erase(x));
+}
+
+/// requirement::HasRelu; NaN stays NaN.
+template <DeviceElement T, Axis R, Axis A>
+void relu(Engine<T>& engine, View<T, R, A> x) {
+  kernel::relu<T>(engine.device().stream(), erase(x));
 }
 
 /// requirement::HasSwiglu

@@ -57,12 +57,12 @@ void attend_with(Engine<T>& engine, const AttendCall<T>& call, AttendKernel kern
   if (parts.parts > 1) kernel::attend_combine<T>(device.stream(), call, parts);
 }
 
-/// requirement::HasAttend. Policies of ops/mask.hpp are evaluated on the device; one of your own is
-/// evaluated on the host, row by row, and must not point into device memory.
+namespace detail {
+
 template <DeviceElement T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
-void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
-            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
-  check_attention(y, query, key, value);
+void attend_call(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
+                 View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale,
+                 const Mask& mask, const RelativePosition<T>& bias) {
   const Index rows = y.extents()[0];
   // Policies that read device memory cannot be asked here; kernels cut off at the last key.
   if constexpr (known_on_host<Mask>) {
@@ -74,8 +74,30 @@ void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
                            erase(key),
                            erase(value),
                            static_cast<float>(scale),
-                           detail::rule_of(engine, mask, rows)};
+                           rule_of(engine, mask, rows),
+                           bias};
   attend_with(engine, call, kernel_for(call));
+}
+
+}  // namespace detail
+
+/// requirement::HasAttend. Policies of ops/mask.hpp are evaluated on the device; one of your own is
+/// evaluated on the host, row by row, and must not point into device memory.
+template <DeviceElement T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
+void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
+            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
+  check_attention(y, query, key, value);
+  detail::attend_call<T>(engine, y, query, key, value, scale, mask, {});
+}
+
+/// requirement::HasRelativeAttend
+template <DeviceElement T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
+void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
+            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask,
+            const std::type_identity_t<RelativePosition<T>>& bias) {
+  check_attention(y, query, key, value);
+  check_positions(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
+  detail::attend_call<T>(engine, y, query, key, value, scale, mask, bias);
 }
 
 }  // namespace stamp::cuda

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of the embedding table, one a token. The table stays in its file; each different row that a
-// call names travels once, and the device repeats it.
+// Rows by number. An embedding table stays in its file; each different row that a call names
+// travels once, and the device repeats it.
 #pragma once
 
 #include <stamp/cuda/distinct.hpp>
@@ -36,7 +36,18 @@ void embed(Engine<T>& engine, View<T, R, A> y, const Table<V, A>& table,
   const auto which = engine.template allocate<std::int32_t>(y.template axis_at<0>());
   engine.upload(rows, std::span<const float>(numbers));
   engine.upload(which, std::span<const std::int32_t>(distinct.which));
-  kernel::gather<T>(engine.device().stream(), erase(y), rows.data(), which.data());
+  kernel::gather<T>(engine.device().stream(), erase(y), erase(View<const T, R, A>(rows)),
+                    which.data());
+}
+
+/// requirement::HasGatherRows. The numbers are on the device and not read here: a row that x does
+/// not have becomes NaN.
+template <DeviceElement T, Axis R, Axis A, Axis S>
+void gather_rows(Engine<T>& engine, View<T, R, A> y, View<const T, S, A> x,
+                 In<std::int32_t, R> index) {
+  check_extent("gather_rows", y.template axis_at<0>(), index.template axis_at<0>());
+  check_extent("gather_rows", y.template axis_at<1>(), x.template axis_at<1>());
+  kernel::gather<T>(engine.device().stream(), erase(y), erase(x), index.data());
 }
 
 }  // namespace stamp::cuda

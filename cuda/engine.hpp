@@ -11,7 +11,7 @@
 #include <stamp/cuda/memory.hpp>
 #include <stamp/cuda/norm.hpp>
 #include <stamp/cuda/rotate.hpp>
-#include <stamp/ops/backend.hpp>
+#include <stamp/ops/sam_backend.hpp>
 
 namespace stamp::cuda {
 
@@ -19,7 +19,7 @@ namespace stamp::cuda {
 using Backend = Engine<bfloat16>;
 
 // Last, because a compiler remembers a concept's first answer.
-static_assert(stamp::Backend<Engine<float>>);
-static_assert(stamp::Backend<Engine<bfloat16>>);
+static_assert(stamp::SamBackend<Engine<float>>);
+static_assert(stamp::SamBackend<Engine<bfloat16>>);
 
 }  // namespace stamp::cuda

@@ -38,6 +38,8 @@ void quick_gelu(Stream stream, Erased<T> x);
 template <DeviceElement T>
 void gelu(Stream stream, Erased<T> x);
 template <DeviceElement T>
+void relu(Stream stream, Erased<T> x);
+template <DeviceElement T>
 void swiglu(Stream stream, Erased<T> gate, Erased<const T> up);
 
 template <DeviceElement T>
@@ -54,9 +56,9 @@ void rotate_and_store(Stream stream, ErasedHeads<T> query, ErasedHeads<T> keys,
                       ErasedHeads<T> values, ErasedHeads<const T> key, ErasedHeads<const T> value,
                       Erased<const float> cosine, Erased<const float> sine);
 
-/// y[i] = table[which[i]]; `table` is dense, as wide as y.
+/// y[i] = x[which[i]], zeros where which[i] is negative, NaN where x has no such row.
 template <DeviceElement T>
-void gather(Stream stream, Erased<T> y, const T* table, const std::int32_t* which);
+void gather(Stream stream, Erased<T> y, Erased<const T> x, const std::int32_t* which);
 
 }  // namespace kernel
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stamp/cuda/activation.hpp>
+#include <stamp/cuda/add.hpp>
 #include <stamp/cuda/memory.hpp>
 #include <stamp/cuda/product.hpp>
 
@@ -41,6 +42,23 @@ void matmul(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<T, O
             const std::type_identity_t<Kept<T, O>>& bias) {
   detail::product<T, R, O, I>(engine, y, x, w, detail::checked_bias<T, O>(bias, w.out),
                               Into::store);
+}
+
+/// requirement::HasActivationProduct
+template <DeviceElement T, Axis R, Axis O, Axis I>
+void matmul(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, View<const T, O, I> w) {
+  check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
+  check_extent("matmul", w.template axis_at<0>(), y.template axis_at<1>());
+  check_extent("matmul", w.template axis_at<1>(), x.template axis_at<1>());
+  const auto frame = engine.frame();
+  const T* dense = w.data();
+  if (!w.dense()) {
+    const auto copied =
+        engine.template allocate<T>(w.template axis_at<0>(), w.template axis_at<1>());
+    copy(engine, copied, w);
+    dense = copied.data();
+  }
+  multiply<T>(engine.device(), {erase(y), erase(x), dense, nullptr, Into::store});
 }
 
 // The fused steps take x as it comes, like the templates of ops/fused.hpp that they replace: a

@@ -39,6 +39,10 @@ void gelu(Stream stream, Erased<T> x) {
   launch(stream, x, as_input(x), Gelu{});
 }
 template <DeviceElement T>
+void relu(Stream stream, Erased<T> x) {
+  launch(stream, x, as_input(x), Relu{});
+}
+template <DeviceElement T>
 void swiglu(Stream stream, Erased<T> gate, Erased<const T> up) {
   launch(stream, gate, up, Swiglu{});
 }
@@ -55,6 +59,8 @@ template void quick_gelu(Stream, Erased<float>);
 template void quick_gelu(Stream, Erased<bfloat16>);
 template void gelu(Stream, Erased<float>);
 template void gelu(Stream, Erased<bfloat16>);
+template void relu(Stream, Erased<float>);
+template void relu(Stream, Erased<bfloat16>);
 template void swiglu(Stream, Erased<float>, Erased<const float>);
 template void swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>);
 template void add(Stream, Erased<float>, Erased<const float>);

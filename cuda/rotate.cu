@@ -24,9 +24,10 @@ __global__ void rotate_and_store_rows(ErasedHeads<T> query, ErasedHeads<T> keys,
 }
 
 template <Element T>
-__global__ void gather_rows(Erased<T> y, const T* table, const std::int32_t* which, bool aligned) {
+__global__ void gather_rows(Erased<T> y, Erased<const T> x, const std::int32_t* which,
+                            bool aligned) {
   DeviceBlock<NoRegisters> block;
-  gather_body(block, y, table, which, aligned);
+  gather_body(block, y, x, which, aligned);
 }
 
 }  // namespace
@@ -49,11 +50,11 @@ void rotate_and_store(Stream stream, ErasedHeads<T> query, ErasedHeads<T> keys,
 }
 
 template <DeviceElement T>
-void gather(Stream stream, Erased<T> y, const T* table, const std::int32_t* which) {
+void gather(Stream stream, Erased<T> y, Erased<const T> x, const std::int32_t* which) {
   if (y.rows == 0 || y.columns == 0) return;
-  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(table, y.columns);
+  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(x.data, x.stride);
   const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
-  gather_rows<<<blocks(y.rows * chunks), pointwise_threads, 0, stream>>>(y, table, which, aligned);
+  gather_rows<<<blocks(y.rows * chunks), pointwise_threads, 0, stream>>>(y, x, which, aligned);
   check_launch();
 }
 
@@ -66,7 +67,7 @@ template void rotate_and_store(Stream, ErasedHeads<bfloat16>, ErasedHeads<bfloat
                                ErasedHeads<bfloat16>, ErasedHeads<const bfloat16>,
                                ErasedHeads<const bfloat16>, Erased<const float>,
                                Erased<const float>);
-template void gather(Stream, Erased<float>, const float*, const std::int32_t*);
-template void gather(Stream, Erased<bfloat16>, const bfloat16*, const std::int32_t*);
+template void gather(Stream, Erased<float>, Erased<const float>, const std::int32_t*);
+template void gather(Stream, Erased<bfloat16>, Erased<const bfloat16>, const std::int32_t*);
 
 }  // namespace stamp::cuda::kernel

@@ -2,6 +2,7 @@
 // Rotary embedding, one block a row, a thread a pair; and the gathering of embedding rows.
 #pragma once
 
+#include <cmath>
 #include <stamp/cuda/block.cuh>
 #include <stamp/cuda/pointwise.cuh>
 #include <stamp/tensor/erased.hpp>
@@ -67,9 +68,10 @@ __host__ __device__ void rotate_and_store_body(Block& block, ErasedHeads<T> quer
   });
 }
 
-/// for row, at: y[row][at] = table[which[row]][at]; block (row · chunks + chunk)
+/// for row, at: y[row][at] = x[which[row]][at], 0 where which[row] < 0, NaN where x has no such
+/// row. Block (row · chunks + chunk).
 template <Element T, class Block>
-__host__ __device__ void gather_body(Block& block, Erased<T> y, const T* table,
+__host__ __device__ void gather_body(Block& block, Erased<T> y, Erased<const T> x,
                                      const std::int32_t* which, bool aligned) {
   const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
   const Index row = block.x() / chunks;
@@ -78,7 +80,14 @@ __host__ __device__ void gather_body(Block& block, Erased<T> y, const T* table,
     const Index at = first + thread * eight;
     const Index left = y.columns - at;
     if (left <= 0) return;
-    const Eight<T> values = load_eight<T>(table + which[row] * y.columns + at, left, aligned);
+    const Index from = which[row];
+    Eight<T> values;
+    if (from >= 0 && from < x.rows) {
+      values = load_eight<T>(x.data + from * x.stride + at, left, aligned);
+    } else {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) values.at[i] = narrow<T>(from < 0 ? 0.0F : NAN);
+    }
     store_eight(y.data + row * y.stride + at, values, left, aligned);
   });
 }

@@ -4,11 +4,14 @@
 
 #include <stamp/cuda/attend/mask_rule.hpp>
 #include <stamp/cuda/attend/tiles.hpp>
+#include <stamp/ops/relative_position.hpp>
+#include <stamp/tensor/element.hpp>
 #include <stamp/tensor/erased.hpp>
 
 namespace stamp::cuda {
 
-/// y = softmax(scale·q·kᵀ)·v over the keys that `mask` names (requirement::HasAttend).
+/// y = softmax(scale·q·kᵀ + bias)·v over the keys that `mask` names (requirement::HasAttend and
+/// HasRelativeAttend).
 template <class T>
 struct AttendCall {
   ErasedHeads<T> y;
@@ -17,12 +20,19 @@ struct AttendCall {
   ErasedHeads<const T> value;
   float scale;
   MaskRule mask;
+  RelativePosition<T> bias{};  ///< where it has none, its pointers are null
 
   [[nodiscard]] constexpr PackedRows packing() const {
     return {key.heads > 0 ? y.heads / key.heads : 1};
   }
   /// Packed rows of one key head.
   [[nodiscard]] constexpr Index packed_rows() const { return y.rows * packing().group; }
+  [[nodiscard]] constexpr bool relative() const { return bias.vertical != nullptr; }
+  /// What joins scale·q·k of a row, query head and key; only where `relative`.
+  [[nodiscard]] constexpr float bias_of(Index row, Index head, Index at) const {
+    return widen(bias.vertical_of(row, head)[-(at / bias.width)]) +
+           widen(bias.horizontal_of(row, head)[-(at % bias.width)]);
+  }
 };
 
 /// Sums of the parts that share a query tile's keys, for the combining kernel: for each part, key

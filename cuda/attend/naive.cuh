@@ -23,7 +23,7 @@ struct NaiveRegisters {
 
 /// One block of 32 threads: row block.x() / Heads, head block.x() % Heads.
 ///   for key the row sees:
-///     score = scale · Σ_d query[d]·key[d]
+///     score = scale · Σ_d query[d]·key[d] (+ bias of row, head and key)
 ///     weight = exp(score - largest so far); the sums so far shrink when `largest` grows
 ///     sum += weight; y[d] += weight · value[d]
 ///   y[d] /= sum; zero where no key is seen
@@ -61,6 +61,7 @@ __host__ __device__ void attend_naive_body(Block& block, const AttendCall<T>& ca
       });
       block.template warp_sum<1>([](NaiveRegisters& r, int) -> float& { return r.dot; });
       block.each([&](int lane, NaiveRegisters& r) {
+        if (call.relative()) r.dot += call.bias_of(row, head, key);
         const float largest = r.dot > r.largest ? r.dot : r.largest;
         const float shrink = std::exp(r.largest - largest);  // exp(-inf) is 0 at the first key
         const float weight = std::exp(r.dot - largest);

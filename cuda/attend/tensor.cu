@@ -11,20 +11,26 @@ static_assert(tensor_tile.rows == tensor_rows && tensor_tile.keys == tensor_keys
 
 namespace {
 
-template <int dim>
+template <int dim, bool relative>
 __global__ void __launch_bounds__(tensor_threads)
     tensor(AttendCall<bfloat16> call, AttendParts parts) {
   extern __shared__ float4 memory[];
-  attend_tensor_body<dim>(*reinterpret_cast<TensorShared<dim>*>(memory), call, parts);
+  attend_tensor_body<dim, relative>(*reinterpret_cast<TensorShared<dim>*>(memory), call, parts);
+}
+
+template <int dim, bool relative>
+void launch_as(Stream stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
+  static const std::size_t bytes = allow_shared(tensor<dim, relative>, sizeof(TensorShared<dim>));
+  const dim3 grid(blocks(divide_up(call.packed_rows(), tensor_rows)), blocks(call.key.heads),
+                  blocks(parts.parts));
+  tensor<dim, relative><<<grid, tensor_threads, bytes, stream>>>(call, parts);
+  check_launch();
 }
 
 template <int dim>
 void launch(Stream stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
-  static const std::size_t bytes = allow_shared(tensor<dim>, sizeof(TensorShared<dim>));
-  const dim3 grid(blocks(divide_up(call.packed_rows(), tensor_rows)), blocks(call.key.heads),
-                  blocks(parts.parts));
-  tensor<dim><<<grid, tensor_threads, bytes, stream>>>(call, parts);
-  check_launch();
+  if (call.relative()) return launch_as<dim, true>(stream, call, parts);
+  launch_as<dim, false>(stream, call, parts);
 }
 
 }  // namespace

@@ -62,11 +62,34 @@ __device__ inline void start_tile(TensorShared<dim>& shared, int stage,
   }
 }
 
+/// The numbers that relative positions add to the scores of one query row and head, in log2 units.
+class TensorBias {
+ public:
+  __device__ TensorBias(const AttendCall<bfloat16>& call, Index row, Index head)
+      : vertical_(call.bias.vertical_of(row, head)),
+        horizontal_(call.bias.horizontal_of(row, head)),
+        width_(static_cast<int>(call.bias.width)),
+        row_share_(1 / static_cast<float>(call.bias.width)) {}
+  [[nodiscard]] __device__ float at(int key) const {
+    constexpr float log2_e = 1.4426950408889634F;
+    // key / width: half a column from the nearest multiple, which the product's error, below
+    // key·2^-23 of a row, does not reach on maps of up to 2^21 positions.
+    const int down = static_cast<int>((static_cast<float>(key) + 0.5F) * row_share_);
+    return (widen(vertical_[-down]) + widen(horizontal_[down * width_ - key])) * log2_e;
+  }
+
+ private:
+  const bfloat16* vertical_;
+  const bfloat16* horizontal_;
+  int width_;
+  float row_share_;
+};
+
 /// Block (x: query tile, y: key head, z: part of the keys), `dim` at least the head's size. Equals,
 /// for every packed row,
 ///   for key the row sees, in its part of the tiles: score, weight, sum, y as in attend_naive_body
 /// with one rescaling a tile. Writes y where nothing is split, else the part's sums.
-template <int dim>
+template <int dim, bool relative>
 __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<bfloat16>& call,
                                    const AttendParts& parts) {
   constexpr float log2_e = 1.4426950408889634F;
@@ -158,6 +181,21 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
         const int key = begin + block * 8 + t * 2 + i % 2;
         const bool there = whole || (key < end && seen[i / 2].sees(key));
         score[block][i] = there ? score[block][i] * scale : -INFINITY;
+      }
+    }
+    if constexpr (relative) {
+      // Rows behind the last one are never stored, so they may read what row 0 reads.
+      const Index row[2] = {packed[0] < packed_rows ? packed[0] : 0,
+                            packed[1] < packed_rows ? packed[1] : 0};
+      const TensorBias bias[2] = {{call, packing.token(row[0]), packing.head(row[0], kv_head)},
+                                  {call, packing.token(row[1]), packing.head(row[1], kv_head)}};
+#pragma unroll
+      for (int block = 0; block < key_blocks; ++block) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const int key = begin + block * 8 + t * 2 + i % 2;
+          if (key < end) score[block][i] += bias[i / 2].at(key);
+        }
       }
     }
 

@@ -100,7 +100,7 @@ __host__ __device__ void attend_tiled_body(Block& block, float* memory, const At
       }
     });
     block.each([&](int thread, TiledRegisters&) {
-      // score[row][key] = query[row] · key[key]; -inf where the row does not see it.
+      // score[row][key] = query[row] · key[key] (+ bias); -inf where the row does not see it.
       for (int at = thread; at < tiled_rows * tiled_keys; at += tiled_threads) {
         const int row = at / tiled_keys;
         const int key = at % tiled_keys;
@@ -110,6 +110,9 @@ __host__ __device__ void attend_tiled_body(Block& block, float* memory, const At
         }
         const Index slot = keys.begin + key;
         const bool sees = slot < keys.end && shared.visible[row].sees(slot);
+        if (sees && call.relative()) {
+          dot += call.bias_of(packing.token(first + row), packing.head(first + row, kv_head), slot);
+        }
         shared.score[row * (tiled_keys + 1) + key] = sees ? dot : -INFINITY;
       }
     });

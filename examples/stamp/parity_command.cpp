@@ -134,7 +134,7 @@ int parity_command(const Settings& s) {
                            checkpoint::printable(run.image) + ", found none");
   }
   const Image image = read_image(s.image, {.exif = Exif::ignore});
-  return with_sam_engine(choice, [&]<class B>() { return compare_sam<B>(s, choice, run, image); });
+  return with_engine(choice, [&]<class B>() { return compare_sam<B>(s, choice, run, image); });
 }
 
 }  // namespace stamp::command

@@ -136,7 +136,7 @@ int masks_about(const Settings& s, const Choice& choice, const Image& image, con
 MaskRefiner open_refiner(const Settings& s, std::string_view backend, Recording<float>* sink) {
   Choice choice{backend, s.dtype.empty() ? "fp32" : std::string_view(s.dtype)};
   MaskRefiner refiner;
-  (void)with_sam_engine(choice, [&]<class B>() {
+  (void)with_engine(choice, [&]<class B>() {
     auto model = std::make_shared<SamModel<B>>(open_sam<B>(*s.refine, choice, s.threads));
     const sam::CascadeOptions options{.seed = s.seed.value_or(0)};
     auto recording = std::make_shared<Recording<typename B::Number>>();
@@ -177,7 +177,7 @@ int sam_command(const Settings& s) {
   // Before anything is computed.
   (void)typed_points(s, image);
   (void)typed_box(s, image);
-  return with_sam_engine(choice, [&]<class B>() {
+  return with_engine(choice, [&]<class B>() {
     return masks_about<B>(s, choice, image, coarse ? &*coarse : nullptr);
   });
 }

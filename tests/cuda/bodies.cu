@@ -52,6 +52,10 @@ void gelu(Erased<T> x) {
   pointwise(x, as_input(x), Gelu{});
 }
 template <Element T>
+void relu(Erased<T> x) {
+  pointwise(x, as_input(x), Relu{});
+}
+template <Element T>
 void swiglu(Erased<T> gate, Erased<const T> up) {
   pointwise(gate, up, Swiglu{});
 }
@@ -78,11 +82,11 @@ void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> 
   });
 }
 template <Element T>
-void gather(Erased<T> y, const T* table, const std::int32_t* which) {
-  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(table, y.columns);
+void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which) {
+  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(x.data, x.stride);
   const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
   walk<NoRegisters>(pointwise_threads, y.rows * chunks,
-                    [&](auto& block) { gather_body(block, y, table, which, aligned); });
+                    [&](auto& block) { gather_body(block, y, x, which, aligned); });
 }
 
 namespace {
@@ -142,6 +146,8 @@ template void rms_norm(Erased<float>, Erased<const float>, const float*, float);
 template void layer_norm(Erased<float>, Erased<const float>, const float*, const float*, float);
 template void quick_gelu(Erased<float>);
 template void gelu(Erased<float>);
+template void relu(Erased<float>);
+template void relu(Erased<bfloat16>);
 template void swiglu(Erased<float>, Erased<const float>);
 template void add(Erased<float>, Erased<const float>);
 template void copy(Erased<float>, Erased<const float>);
@@ -149,7 +155,7 @@ template void rotate(ErasedHeads<float>, Erased<const float>, Erased<const float
 template void rotate_and_store(ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
                                ErasedHeads<const float>, ErasedHeads<const float>,
                                Erased<const float>, Erased<const float>);
-template void gather(Erased<float>, const float*, const std::int32_t*);
+template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
 template void skinny_product(const Product<float>&);
 template void plain_product(const Product<float>&);
 template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, const float*);
@@ -167,7 +173,7 @@ template void rotate(ErasedHeads<bfloat16>, Erased<const float>, Erased<const fl
 template void rotate_and_store(ErasedHeads<bfloat16>, ErasedHeads<bfloat16>, ErasedHeads<bfloat16>,
                                ErasedHeads<const bfloat16>, ErasedHeads<const bfloat16>,
                                Erased<const float>, Erased<const float>);
-template void gather(Erased<bfloat16>, const bfloat16*, const std::int32_t*);
+template void gather(Erased<bfloat16>, Erased<const bfloat16>, const std::int32_t*);
 template void skinny_product(const Product<bfloat16>&);
 template void plain_product(const Product<bfloat16>&);
 template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,

@@ -17,6 +17,8 @@ void quick_gelu(Erased<T> x);
 template <Element T>
 void gelu(Erased<T> x);
 template <Element T>
+void relu(Erased<T> x);
+template <Element T>
 void swiglu(Erased<T> gate, Erased<const T> up);
 template <Element T>
 void add(Erased<T> y, Erased<const T> x);
@@ -29,7 +31,7 @@ void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> 
                       ErasedHeads<const T> key, ErasedHeads<const T> value,
                       Erased<const float> cosine, Erased<const float> sine);
 template <Element T>
-void gather(Erased<T> y, const T* table, const std::int32_t* which);
+void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which);
 template <Element T>
 void skinny_product(const cuda::Product<T>& product);
 template <Element T>

@@ -21,7 +21,7 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
     for (arch in kernels) printf "%s: %d kernels\n", arch, kernels[arch]
     for (name in spilled) { print "local memory: " name; bad = 1 }
     for (name in wanted) { count++; if (!(name in matrix)) { print "no tensor cores: " name; bad = 1 } }
-    if (count < 3) { print "expected three matrix kernels an architecture, found " count; bad = 1 }
+    if (count < 6) { print "expected six matrix kernels an architecture, found " count; bad = 1 }
     printf "%d matrix kernels use tensor cores\n", count
     exit bad
   }'

@@ -82,6 +82,14 @@ void matmul(Walked<T>& engine, View<T, R, O> y, In<T, R, I> x, const reference::
                               erase(View<const T, R, O>(copy)));
 }
 
+template <Element T, Axis R, Axis O, Axis I>
+void matmul(Walked<T>& engine, View<T, R, O> y, In<T, R, I> x, View<const T, O, I> w) {
+  const auto frame = engine.frame();
+  const auto dense = engine.template allocate<T>(w.template axis_at<0>(), w.template axis_at<1>());
+  copy(engine, dense, w);
+  walked::skinny_product(cuda::Product<T>{erase(y), erase(x), dense.data()});
+}
+
 template <Element T, Axis... Axes>
 void add(Walked<T>&, View<T, Axes...> y, In<T, Axes...> x) {
   check_same_shape("add", y, x);
@@ -118,6 +126,10 @@ void quick_gelu(Walked<T>&, View<T, R, A> x) {
 template <Element T, Axis R, Axis A>
 void gelu(Walked<T>&, View<T, R, A> x) {
   walked::gelu(erase(x));
+}
+template <Element T, Axis R, Axis A>
+void relu(Walked<T>&, View<T, R, A> x) {
+  walked::relu(erase(x));
 }
 template <Element T, Axis R, Axis A>
 void swiglu(Walked<T>&, View<T, R, A> gate, In<T, R, A> up) {
@@ -171,14 +183,26 @@ void embed(Walked<T>& engine, View<T, R, A> y, const reference::Matrix<V, A>& ta
     widen_stored(table.stored, id * table.in.size, table.in.size, row.data());
     for (const float value : row) rows.push_back(narrow<T>(value));
   }
-  walked::gather(erase(y), rows.data(), distinct.which.data());
+  const Index width = table.in.size;
+  walked::gather(erase(y), Erased<const T>{rows.data(), std::ssize(distinct.values), width, width},
+                 distinct.which.data());
+}
+template <Element T, Axis R, Axis A, Axis S>
+void gather_rows(Walked<T>&, View<T, R, A> y, View<const T, S, A> x, In<std::int32_t, R> index) {
+  check_extent("gather_rows", y.template axis_at<0>(), index.template axis_at<0>());
+  check_extent("gather_rows", y.template axis_at<1>(), x.template axis_at<1>());
+  walked::gather(erase(y), erase(x), index.data());
 }
 
 /// The kernels that need no tensor cores, one after the other, must agree; the last one's is y.
 template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
 void attend(Walked<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
-            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask) {
+            View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask,
+            const std::type_identity_t<RelativePosition<T>>& bias = {}) {
   check_attention(y, query, key, value);
+  if (bias.vertical != nullptr) {
+    check_positions(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
+  }
   const Index rows = y.extents()[0];
   for (Index row = 0; row < rows; ++row) check_visible(mask.visible(row), row, key.extents()[0]);
   cuda::AttendCall<T> call{erase(y),
@@ -186,7 +210,8 @@ void attend(Walked<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
                            erase(key),
                            erase(value),
                            static_cast<float>(scale),
-                           cuda::MaskRule(mask)};
+                           cuda::MaskRule(mask),
+                           bias};
   const auto frame = engine.frame();
   std::vector<View<T, R, H, D>> others;
   const auto run = [&](cuda::AttendKernel kernel, Index parts) {
@@ -222,7 +247,7 @@ void attend(Walked<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
   }
 }
 
-static_assert(Backend<Walked<float>>);
-static_assert(Backend<Walked<bfloat16>>);
+static_assert(SamBackend<Walked<float>>);
+static_assert(SamBackend<Walked<bfloat16>>);
 
 }  // namespace stamp::test

@@ -30,15 +30,10 @@ struct CpuEngine : cpu::Engine {
       : cpu::Engine(threads, cpu::Compute::fp32, std::min(wanted, cpu::best_isa())) {}
 };
 
-template <template <class...> class List>
-using HostEnginesIn =
-    List<reference::Engine<float>, reference::Engine<double>, reference::Engine<bfloat16>,
-         reference::Engine<half>, CpuEngine<cpu::Isa::avx2>, CpuEngine<cpu::Isa::avx512>>;
-
 /// Every engine that is built.
-using Engines = HostEnginesIn<AndCuda>;
-/// Those that have SAM's operations, too: CUDA's do not yet.
-using SamEngines = HostEnginesIn<::testing::Types>;
+using Engines =
+    AndCuda<reference::Engine<float>, reference::Engine<double>, reference::Engine<bfloat16>,
+            reference::Engine<half>, CpuEngine<cpu::Isa::avx2>, CpuEngine<cpu::Isa::avx512>>;
 
 /// Names of the instances in the test report.
 struct EngineName {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cuda_goldens.hpp>
 #include <stamp/cpu.hpp>
 #include <stamp/image/read.hpp>
 #include <stamp/reference.hpp>
@@ -76,21 +77,34 @@ TEST_P(SamGoldens, FastCpuInFp32IsPyTorchLayerByLayerWithEveryInstructionSet) {
   }
 }
 
+TEST_P(SamGoldens, CudaInFp32IsPyTorchLayerByLayer) {
+  if (const auto reason = test::why_no_cuda(); !reason.empty()) GTEST_SKIP() << reason;
+  test::on_cuda_float(
+      []<class B>() { run_case<B>(GetParam(), tolerance_of(ElementType::float32)); });
+}
+
+TEST_P(SamGoldens, CudaKernelsWalkedOnTheHostArePyTorchLayerByLayer) {
+  if (!test::has_walked_kernels) GTEST_SKIP() << "stamp::cuda is not built";
+  test::on_walked_kernels(
+      []<class B>() { run_case<B>(GetParam(), tolerance_of(ElementType::float32)); });
+}
+
 INSTANTIATE_TEST_SUITE_P(All, SamGoldens, testing::ValuesIn(cases), [](const auto& tested) {
   std::string name = tested.param;
   std::ranges::replace(name, '-', '_');
   return name;
 });
 
-/// Products of fewer bits are no farther from PyTorch's float32 run than PyTorch's own bfloat16 run
+/// Numbers of fewer bits are no farther from PyTorch's float32 run than PyTorch's own bfloat16 run
 /// is (bf16_distances of reference/pytorch/sam_goldens.py), times `times`. Of all masks' pixels,
 /// `pixels` are PyTorch's.
-void expect_no_farther(cpu::Compute compute, double times, double pixels) {
+template <class B, class... EngineArguments>
+void expect_no_farther(double times, double pixels, EngineArguments... arguments) {
   test::Distances distances;
   Index apart = 0;
   Index all = 0;
   const auto theirs = checkpoint::read_json(goldens / "sam/bf16_distances.json");
-  auto model = load_sam<cpu::Backend>(goldens / "sam/model.safetensors", 2, compute);
+  auto model = load_sam<B>(goldens / "sam/model.safetensors", 2, arguments...);
   for (const char* name : cases) {
     const ExportedSamRun run = read_exported_sam_run(file_of(name));
     const auto recording = replay_on_its_picture(model, run);
@@ -110,11 +124,16 @@ TEST(SamGoldensRoughly, FastCpuInBf16IsNoFartherThanPyTorchInBf16) {
   if (cpu::best_isa() < cpu::Isa::avx512) {
     GTEST_SKIP() << "this processor does not multiply bfloat16";
   }
-  expect_no_farther(cpu::Compute::bf16, 1.1, .99);
+  expect_no_farther<cpu::Backend>(1.1, .99, cpu::Compute::bf16);
 }
 
 TEST(SamGoldensRoughly, FastCpuInInt8IsNoFartherThanThreeTimesPyTorchInBf16) {
-  expect_no_farther(cpu::Compute::int8, 3, .98);
+  expect_no_farther<cpu::Backend>(3, .98, cpu::Compute::int8);
+}
+
+TEST(SamGoldensRoughly, CudaInBf16IsNoFartherThanPyTorchInBf16) {
+  if (const auto reason = test::why_no_cuda(); !reason.empty()) GTEST_SKIP() << reason;
+  test::on_cuda_bfloat16([]<class B>() { expect_no_farther<B>(1.1, .99); });
 }
 
 TEST(SamGoldensInDouble, ReferenceIsPyTorchLayerByLayer) {

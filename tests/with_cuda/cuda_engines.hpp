@@ -27,6 +27,10 @@ inline constexpr bool rounds_weights = is_cuda<B>;
 template <Element T>
 inline constexpr bool rounds_weights<Walked<T>> = true;
 
+/// An engine that does not read on the host what it was given for the device.
+template <class B>
+inline constexpr bool numbers_stay_on_device = rounds_weights<B>;
+
 /// "cuda_float" and so on.
 template <class B>
 [[nodiscard]] inline std::string cuda_name() {

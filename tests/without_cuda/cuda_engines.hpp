@@ -21,6 +21,10 @@ inline constexpr bool is_cuda = false;
 template <class>
 inline constexpr bool rounds_weights = false;
 
+/// An engine that does not read on the host what it was given for the device.
+template <class>
+inline constexpr bool numbers_stay_on_device = false;
+
 /// "cuda_float" and so on.
 template <class>
 [[nodiscard]] inline std::string cuda_name() {

@@ -12,7 +12,8 @@ namespace stamp {
 namespace requirement {
 
 /// gather_rows(engine, y, x, index): y[i] = x[index[i]], zeros where index[i] is negative; y [R,
-/// A], x [S, A], index [R] in the engine's memory, below S. torch.index_select with a row of zeros.
+/// A], x [S, A], index [R] in the engine's memory, below S: Error{usage}, or a row of NaN from an
+/// engine whose memory the host does not see. torch.index_select with a row of zeros.
 template <class B>
 concept HasGatherRows =
     requires(B& engine, View<typename B::Element, Patches, VisionHidden> y,

@@ -11,8 +11,8 @@ using namespace stamp::cuda;
 
 namespace {
 
-template <int dim>
-void run_blocks(const AttendCall<bfloat16>& call, const AttendParts& parts) {
+template <int dim, bool relative>
+void run_blocks_as(const AttendCall<bfloat16>& call, const AttendParts& parts) {
   const auto shared = std::make_unique<TensorShared<dim>>();
   fibers::Block block;
   gridDim = {static_cast<unsigned>(divide_up(call.packed_rows(), cuda::tensor_rows)),
@@ -22,10 +22,16 @@ void run_blocks(const AttendCall<bfloat16>& call, const AttendParts& parts) {
       for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x) {
         std::memset(static_cast<void*>(shared.get()), 0xff, sizeof(*shared));  // NaN
         mma::copies.clear();
-        block.run(tensor_threads, [&] { attend_tensor_body<dim>(*shared, call, parts); });
+        block.run(tensor_threads, [&] { attend_tensor_body<dim, relative>(*shared, call, parts); });
       }
     }
   }
+}
+
+template <int dim>
+void run_blocks(const AttendCall<bfloat16>& call, const AttendParts& parts) {
+  if (call.relative()) return run_blocks_as<dim, true>(call, parts);
+  run_blocks_as<dim, false>(call, parts);
 }
 
 }  // namespace
