@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What segment and chat have in common: settings to library options, and opening the model.
+// What the commands that answer have in common: settings to library options.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <filesystem>
 #include <stamp/session.hpp>
-#include <thread>
-#include <utility>
 
-#include "engines.hpp"
-#include "progress_line.hpp"
-#include "say.hpp"
+#include "choice.hpp"
 
 namespace stamp::command {
 
@@ -63,42 +59,6 @@ namespace stamp::command {
 
 [[nodiscard]] inline std::filesystem::path model_folder(const Settings& s) {
   return s.model.empty() ? shipped_model() : s.model;
-}
-
-/// Opens the model, says on stderr which backend runs it, and sets `seconds`.
-template <class B>
-[[nodiscard]] Model<B> open_model(const Settings& s, const Choice& choice, ProgressLine& progress,
-                                  double& seconds) {
-  Stopwatch watch;
-  progress({Stage::load, 0, 1});
-  Model<B> model = load_on<B>(choice, model_folder(s), {.base = s.base, .threads = s.threads});
-  progress({Stage::load, 1, 1});
-  progress.end();
-  seconds = watch.lap();
-  for (const std::string& warning : silent_norms(model)) say("stamp: warning: {}\n", warning);
-  if (!s.quiet) {
-    say("backend  {}, {}, {} threads\n", choice.backend, choice.dtype, s.threads);
-    if (!choice.note.empty()) say("note     {}\n", choice.note);
-    if (const auto cores = std::thread::hardware_concurrency();
-        std::cmp_greater(s.threads, cores)) {
-      say("note     {} threads on {} cores: more than one a core only wait for each other\n",
-          s.threads, cores);
-    }
-  }
-  return model;
-}
-
-/// What result.json says about how an answer came about.
-template <class B>
-[[nodiscard]] RunFacts facts_of(const Settings& s, const Choice& choice, const Model<B>& model,
-                                std::string image, std::string prompt) {
-  return {.image = std::move(image),
-          .prompt = std::move(prompt),
-          .model = model_folder(s).string(),
-          .parameters = count_parameters(model.stamp()),
-          .stored_type = model.config().stored_type,
-          .backend = std::string(choice.backend),
-          .dtype = std::string(choice.dtype)};
 }
 
 }  // namespace stamp::command

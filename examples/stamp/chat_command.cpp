@@ -5,22 +5,20 @@
 #include <iostream>
 
 #include "answering.hpp"
+#include "session.hpp"
 #include "standard_streams.hpp"
 
 namespace stamp::command {
 namespace {
 
 /// One conversation at a terminal or over a pipe: a line is a question or a /command.
-template <class B>
 class Chat {
  public:
-  Chat(const Settings& s, const Choice& choice)
-      : settings_(s), choice_(choice), progress_(s.quiet) {
+  Chat(const Settings& s, const Choice& choice) : settings_(s), progress_(s.quiet) {
     double loading = 0;
-    model_.emplace(open_model<B>(s, choice, progress_, loading));
-    options_ = options_of(s, choice, model_->sampling());
+    session_ = open_session(s, choice, progress_, loading);
+    options_ = options_of(s, choice, session_->sampling());
     options_.progress = std::ref(progress_);
-    reset();
     if (!s.image.empty()) show(s.image);
   }
 
@@ -58,20 +56,20 @@ class Chat {
 
   /// Forgets what was said; the image stays.
   void reset() {
-    conversation_.emplace(*model_);
+    session_->reset();
     answer_.reset();
-    if (image_) conversation_->show(*image_, options_);
+    if (image_) session_->show(*image_, options_);
   }
 
   void show(const std::filesystem::path& path) {
     image_ = read_image(path, read_options(settings_));
     image_path_ = path.string();
-    conversation_->show(*image_, options_);
+    session_->show(*image_, options_);
     progress_.end();
   }
 
   void ask(const std::string& prompt) {
-    answer_ = conversation_->ask(prompt, options_);
+    answer_ = session_->ask(prompt, options_);
     prompt_ = prompt;
     progress_.end();
     fmt::print("{}\n", answer_->text);
@@ -87,17 +85,14 @@ class Chat {
       fail(Fault::usage, "/save: expected an answer about an image, found none yet");
     }
     check_output_folder(folder, image_path_);
-    write_answer(folder, *answer_, *image_,
-                 facts_of(settings_, choice_, *model_, image_path_, prompt_));
+    write_answer(folder, *answer_, *image_, session_->facts(image_path_, prompt_));
     say("results  {}\n", (folder / "overlay.png").string());
   }
 
   const Settings& settings_;
-  Choice choice_;
   ProgressLine progress_;
-  std::optional<Model<B>> model_;
+  std::unique_ptr<Session> session_;
   SegmentOptions options_;
-  std::optional<Conversation<B>> conversation_;
   std::optional<Image> image_;
   std::string image_path_;
   std::optional<Answer> answer_;
@@ -108,7 +103,7 @@ class Chat {
 
 int chat_command(const Settings& s) {
   const Choice choice = choose(s, Prefer::speed);
-  return with_engine(choice, [&]<class B>() { return Chat<B>(s, choice).run(); });
+  return Chat(s, choice).run();
 }
 
 }  // namespace stamp::command

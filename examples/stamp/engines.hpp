@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a choice to an engine and a model on it.
+// From a choice to an engine.
 #pragma once
 
 #include <stamp/cpu/engine.hpp>
 #include <stamp/reference/engine.hpp>
-#include <stamp/session/model.hpp>
 
 #include "choice.hpp"
 
@@ -18,17 +17,6 @@ int with_engine(const Choice& choice, const Run& run) {
   if (choice.dtype == "bf16") return run.template operator()<reference::Engine<bfloat16>>();
   if (choice.dtype == "fp64") return run.template operator()<reference::Engine<double>>();
   return run.template operator()<reference::Engine<float>>();
-}
-
-/// The checkpoint on the chosen engine.
-template <class B>
-[[nodiscard]] Model<B> load_on(const Choice& choice, const std::filesystem::path& folder,
-                               const LoadOptions& options) {
-  if constexpr (std::same_as<B, cpu::Engine>) {
-    return load<B>(folder, options, cpu::compute_named(choice.dtype).value());
-  } else {
-    return load<B>(folder, options);
-  }
 }
 
 }  // namespace stamp::command

@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
+#include <stamp/checkpoint/atomic_file.hpp>
 #include <stamp/image/read.hpp>
-#include <stamp/session/replay_sam.hpp>
 
 #include "answering.hpp"
-#include "sam_engine.hpp"
+#include "sam_parity.hpp"
+#include "session.hpp"
 
 namespace stamp::command {
 namespace {
@@ -93,14 +94,10 @@ int report(const Settings& s, const Choice& choice, std::span<const ParityRow> a
   return static_cast<int>(Fault::failure);
 }
 
-template <class B>
 int compare_stamp(const Settings& s, const Choice& choice, const ExportedRun& run) {
   ProgressLine progress(s.quiet);
   double loading = 0;
-  Model<B> model = open_model<B>(s, choice, progress, loading);
-  const auto recording =
-      naming_bad_weights(model, [&] { return replay(model.engine(), model.stamp(), run.input); });
-  auto rows = compare_run(run, recording, model.config(), tolerance_for(s, choice));
+  auto rows = open_session(s, choice, progress, loading)->compare(run, tolerance_for(s, choice));
   const auto of_sam =
       std::erase_if(rows, [](const ParityRow& row) { return row.name.starts_with("sam."); });
   const int result = report(s, choice, rows);
@@ -111,22 +108,13 @@ int compare_stamp(const Settings& s, const Choice& choice, const ExportedRun& ru
   return result;
 }
 
-template <class B>
-int compare_sam(const Settings& s, const Choice& choice, const ExportedSamRun& run,
-                const Image& image) {
-  auto model = open_sam<B>(s.model, choice, s.threads);
-  const auto recording = replay(model, run, image);
-  return report(s, choice, compare_run(run, recording, model.config(), tolerance_for(s, choice)));
-}
-
 }  // namespace
 
 int parity_command(const Settings& s) {
   const Choice choice = choose(s, Prefer::exactness);
   if (s.json_file) check_output_file(*s.json_file, *s.activations);
   if (!tells_of_sam(checkpoint::Safetensors{*s.activations})) {
-    const ExportedRun run = read_exported_run(*s.activations);
-    return with_engine(choice, [&]<class B>() { return compare_stamp<B>(s, choice, run); });
+    return compare_stamp(s, choice, read_exported_run(*s.activations));
   }
   const ExportedSamRun run = read_exported_sam_run(*s.activations);
   if (s.image.empty()) {
@@ -134,7 +122,7 @@ int parity_command(const Settings& s) {
                            checkpoint::printable(run.image) + ", found none");
   }
   const Image image = read_image(s.image, {.exif = Exif::ignore});
-  return with_engine(choice, [&]<class B>() { return compare_sam<B>(s, choice, run, image); });
+  return report(s, choice, compare_sam(s, choice, run, image, tolerance_for(s, choice)));
 }
 
 }  // namespace stamp::command

@@ -9,12 +9,24 @@
 #include <stamp/session/answer_files.hpp>
 #include <stamp/session/sam_refiner.hpp>
 
-#include "sam_engine.hpp"
+#include "engines.hpp"
+#include "sam_parity.hpp"
 #include "sam_prompt.hpp"
 #include "say.hpp"
 
 namespace stamp::command {
 namespace {
+
+/// SAM on the chosen engine. The fast one keeps float32 unless it is told otherwise.
+template <class B>
+[[nodiscard]] SamModel<B> open_sam(const std::filesystem::path& file, const Choice& choice,
+                                   Index threads) {
+  if constexpr (std::same_as<B, cpu::Engine>) {
+    return load_sam<B>(file, threads, cpu::compute_named(choice.dtype).value());
+  } else {
+    return load_sam<B>(file, threads);
+  }
+}
 
 /// What one run gives, whichever way it went.
 struct SamMask {
@@ -155,6 +167,18 @@ MaskRefiner open_refiner(const Settings& s, std::string_view backend, Recording<
     return 0;
   });
   return refiner;
+}
+
+std::vector<ParityRow> compare_sam(const Settings& s, const Choice& choice,
+                                   const ExportedSamRun& run, const Image& image,
+                                   Tolerance tolerance) {
+  std::vector<ParityRow> rows;
+  (void)with_engine(choice, [&]<class B>() {
+    auto model = open_sam<B>(s.model, choice, s.threads);
+    rows = compare_run(run, replay(model, run, image), model.config(), tolerance);
+    return 0;
+  });
+  return rows;
 }
 
 int sam_command(const Settings& s) {

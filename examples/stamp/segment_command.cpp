@@ -4,40 +4,36 @@
 
 #include "answering.hpp"
 #include "explain.hpp"
-#include "recorded_run.hpp"
+#include "session.hpp"
 
 namespace stamp::command {
-namespace {
 
-template <class B>
-int answer_about(const Settings& s, const Choice& choice, const Image& image) {
+int segment_command(const Settings& s) {
+  const Choice choice = choose(s, s.activations ? Prefer::exactness : Prefer::speed);
+  check_output_folder(s.out, s.image);
+  if (s.activations) check_output_file(*s.activations, s.image);
+  const Image image = read_image(s.image, read_options(s));
+
   ProgressLine progress(s.quiet);
-  double loading = 0;
   Stopwatch watch;
   Recording<float> of_sam;
   const MaskRefiner refiner =
       s.refine ? open_refiner(s, choice.backend, s.activations ? &of_sam : nullptr) : MaskRefiner{};
-  const double opening = watch.lap();
-  Model<B> model = open_model<B>(s, choice, progress, loading);
-  loading += opening;
-  SegmentOptions options = options_of(s, choice, model.sampling());
+  double loading = watch.lap();
+  const auto session = open_session(s, choice, progress, loading);
+  SegmentOptions options = options_of(s, choice, session->sampling());
   options.progress = std::ref(progress);
-  Conversation<B> conversation(model);
-  conversation.refine_with(refiner);
-  conversation.show(image, options);
-  Answer answer = conversation.ask(s.prompt, options);
+  session->refine_with(refiner);
+  session->show(image, options);
+  Answer answer = session->ask(s.prompt, options);
   progress.end();
   answer.timings.load = loading;
   answer.timings.total += loading;
   for (const std::string& note : answer.notes) say("stamp: note: {}\n", note);
 
-  if (s.activations) {
-    naming_bad_weights(model, [&] {
-      write_recorded_run(*s.activations, model, image, answer, of_sam, options, s, choice.dtype);
-    });
-  }
+  if (s.activations) session->record(image, answer, options, of_sam);
   const auto result =
-      write_answer(s.out, answer, image, facts_of(s, choice, model, s.image.string(), s.prompt));
+      write_answer(s.out, answer, image, session->facts(s.image.string(), s.prompt));
   if (s.explain) say("{}", explanation(answer, options));
   if (s.json) {
     fmt::print("{}\n", result);
@@ -46,16 +42,6 @@ int answer_about(const Settings& s, const Choice& choice, const Image& image) {
     if (!s.quiet) say("results  {}\n", (s.out / "overlay.png").string());
   }
   return 0;
-}
-
-}  // namespace
-
-int segment_command(const Settings& s) {
-  const Choice choice = choose(s, s.activations ? Prefer::exactness : Prefer::speed);
-  check_output_folder(s.out, s.image);
-  if (s.activations) check_output_file(*s.activations, s.image);
-  const Image image = read_image(s.image, read_options(s));
-  return with_engine(choice, [&]<class B>() { return answer_about<B>(s, choice, image); });
 }
 
 }  // namespace stamp::command
