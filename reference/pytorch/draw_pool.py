@@ -13,8 +13,9 @@ import numpy as np
 import scenes
 
 SCENES = 32                    # scenes of one shard share one grid
-SMALL = [(12, 12), (11, 11), (11, 13), (13, 11), (10, 14), (12, 13), (14, 14)]
-FULL = [(20, 20), (17, 23), (23, 17), (16, 24), (24, 16), (18, 24), (24, 18), (15, 26), (21, 21), (20, 20)]
+SMALL = [(12, 12), (11, 13), (14, 14), (13, 12), (20, 20), (17, 23), (23, 17), (16, 24), (24, 16), (21, 21)]
+FULL = [(24, 24), (24, 24), (21, 27), (27, 21), (22, 26), (26, 22), (20, 29), (29, 20), (25, 25), (23, 23)]
+COARSE = 20                    # grids finer than so many cells a side show larger things, not more small ones
 
 
 def grid_of(rng, full_share):
@@ -26,6 +27,7 @@ def shard(seed, index, full_share, ask=None):
     rng = np.random.default_rng((seed, index))
     gh, gw = grid_of(rng, full_share)
     h, w = gh * scenes.CELL, gw * scenes.CELL
+    cell = scenes.CELL * max(1, (gh * gw) ** .5 / COARSE)
     out = {"grid": np.array([gh, gw]),
            "image": np.zeros((SCENES, h, w, 3), np.uint8),
            "cover": np.zeros((SCENES, scenes.MOST, h // 4, w // 4), np.uint8),
@@ -33,7 +35,7 @@ def shard(seed, index, full_share, ask=None):
            "count": np.zeros(SCENES, np.int64)}
     asked = []
     for n in range(SCENES):
-        s = scenes.scene((seed, index, n), h, w)
+        s = scenes.scene((seed, index, n), h, w, cell=cell)
         k = len(s.things)
         out["image"][n], out["cover"][n, :k], out["count"][n] = s.image, s.cover, k
         out["things"][n, :k] = [[t.kind, t.color, t.cx, t.cy, t.r] for t in s.things]
@@ -50,7 +52,7 @@ def main():
     p.add_argument("--pool", default="pool")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--ahead", type=int, default=24)
-    p.add_argument("--full", type=float, default=.15, help="share of shards at the full 400 cells")
+    p.add_argument("--full", type=float, default=.15, help="share of shards at the full 576 cells, more or less")
     p.add_argument("--questions", type=int, default=0, help="an image; none: labels of cells only")
     p.add_argument("--lesson", default="even", help="which kinds of questions there are most of: even, easy or hard")
     p.add_argument("--parent", type=int, default=0, help="stop when this process is gone")

@@ -152,10 +152,11 @@ def main():
     p.add_argument("--mask-every", type=int, default=1, help="steps from one with mask passes to the next")
     p.add_argument("--see-every", type=int, default=1, help="steps from one that trains vision to the next")
     p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--full", type=float, default=.05, help="share of shards at 400 cells")
+    p.add_argument("--full", type=float, default=.05, help="share of shards at 576 cells")
     p.add_argument("--questions", type=int, default=10, help="an image")
-    p.add_argument("--lesson", default="even", choices=("even", "easy", "hard", "order"), help="easy: plain descriptions "
-                   "most; hard: size, place, order, relation and number most; order: plurals, ordinals and counting most")
+    p.add_argument("--lesson", default="even", choices=("even", "easy", "hard", "order", "weak"), help="easy: plain descriptions "
+                   "most; hard: size, place, order, relation and number most; order: plurals, ordinals and counting most; "
+                   "weak: those and relations most")
     p.add_argument("--rate", type=float, default=.4, help="factor on 0.02 (Muon) and 0.001 (AdamW)")
     p.add_argument("--average", type=float, default=.998, help="memory of the exported running average")
     p.add_argument("--vision-rate", type=float, default=.15)

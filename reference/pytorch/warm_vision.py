@@ -64,7 +64,7 @@ def main():
     p.add_argument("--start", type=Path, help="a file of train_tiny.py: begin with its tower")
     p.add_argument("--rate", type=float, default=1.0, help="factor on 0.02 (Muon) and 0.001 (AdamW)")
     p.add_argument("--decay", type=float, default=.6, help="last share of the time, falling to zero")
-    p.add_argument("--full", type=float, default=.15, help="share of shards at 400 cells")
+    p.add_argument("--full", type=float, default=.15, help="share of shards at 576 cells")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--threads", type=int, default=1)
     a = p.parse_args()
