@@ -6,6 +6,7 @@
 // no sum is split, so the result does not depend on how many there are.
 #pragma once
 
+#include <initializer_list>
 #include <stamp/cpu/memory.hpp>
 #include <stamp/tensor/erased.hpp>
 
@@ -92,11 +93,11 @@ inline void strip_product(const Kernels& k, float* strip, std::int32_t* sums, co
   }
 }
 
-/// done(first row, rows, panel, strip) for every strip of x·Wᵀ, on any thread. `more` further
-/// strips of scratch follow the first one.
+/// done(first row, rows, panel, strip) for every strip of a product of `panels` panels with `words`
+/// a row, on any thread. `more` further strips of scratch follow the first one.
 template <class Done>
-void for_each_strip(Engine& engine, Index rows, const Panels& w, Index more, const Done& done) {
-  const Index panels = w.panels();
+void for_each_strip(Engine& engine, Index rows, Index panels, Index words, Index more,
+                    const Done& done) {
   const Index strip_rows = engine.kernels().strip_rows;
   const Index height = std::min(rows, strip_rows);
   const Index floats = (1 + more) * height * panel_width;
@@ -108,7 +109,7 @@ void for_each_strip(Engine& engine, Index rows, const Panels& w, Index more, con
   const Index groups = (panels + together - 1) / together;
   // Tasks that follow each other share their panels, which stay in the cache.
   engine.pool().run(
-      groups * stripes, rows * panels * w.words * 4 * more, [&](Index task, Index thread) {
+      groups * stripes, rows * panels * words * 4 * more, [&](Index task, Index thread) {
         const Index first = task % stripes * strip_rows;
         const Index end = std::min(panels, (task / stripes + 1) * together);
         for (Index panel = task / stripes * together; panel < end; ++panel) {
@@ -121,26 +122,44 @@ void for_each_strip(Engine& engine, Index rows, const Panels& w, Index more, con
 enum class Into { store, add };
 
 /// y = (or +=) x·Wᵀ + bias; `bias` may be null.
+struct Product {
+  Rows y;
+  const Panels& w;
+  const float* bias;
+  Into into;
+};
+
+/// Products with weights of one type that read one x: one job for the threads.
+inline void multiply(Engine& engine, const Operand& x, std::initializer_list<Product> products) {
+  const Kernels& k = engine.kernels();
+  Index panels = 0;
+  for (const Product& product : products) panels += product.w.panels();
+  const Product& any = *products.begin();
+  for_each_strip(engine, any.y.rows, panels, any.w.words, 1,
+                 [&](Index first, Index rows, Index panel, float* strip, Index height) {
+                   const Product* product = products.begin();
+                   for (; panel >= product->w.panels(); ++product) panel -= product->w.panels();
+                   const auto& [y, w, bias, into] = *product;
+                   strip_product(k, strip,
+                                 reinterpret_cast<std::int32_t*>(strip + height * panel_width), x,
+                                 first, rows, w, panel);
+                   const Index column = panel * panel_width;
+                   const Index width = std::min(panel_width, w.out - column);
+                   for (Index row = 0; row < rows; ++row) {
+                     float* const from = strip + row * panel_width;
+                     float* const to = y.row(first + row) + column;
+                     if (bias != nullptr) k.add(from, bias + column, width);
+                     if (into == Into::add) {
+                       k.add(to, from, width);
+                     } else {
+                       std::copy(from, from + width, to);
+                     }
+                   }
+                 });
+}
 inline void multiply(Engine& engine, Rows y, const Operand& x, const Panels& w, const float* bias,
                      Into into) {
-  const Kernels& k = engine.kernels();
-  for_each_strip(
-      engine, y.rows, w, 1, [&](Index first, Index rows, Index panel, float* strip, Index height) {
-        strip_product(k, strip, reinterpret_cast<std::int32_t*>(strip + height * panel_width), x,
-                      first, rows, w, panel);
-        const Index column = panel * panel_width;
-        const Index width = std::min(panel_width, w.out - column);
-        for (Index row = 0; row < rows; ++row) {
-          float* const from = strip + row * panel_width;
-          float* const to = y.row(first + row) + column;
-          if (bias != nullptr) k.add(from, bias + column, width);
-          if (into == Into::add) {
-            k.add(to, from, width);
-          } else {
-            std::copy(from, from + width, to);
-          }
-        }
-      });
+  multiply(engine, x, {{y, w, bias, into}});
 }
 inline void multiply(Engine& engine, Rows y, ConstRows x, const Panels& w, const float* bias,
                      Into into) {
@@ -156,11 +175,16 @@ template <Axis O>
 
 /// The door of every product: all axes checked by name.
 template <Axis R, Axis O, Axis I>
-void product(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w,
-             const float* bias, Into into) {
+void check_product(View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w) {
   check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
   check_extent("matmul", w.out, y.template axis_at<1>());
   check_extent("matmul", w.in, x.template axis_at<1>());
+}
+
+template <Axis R, Axis O, Axis I>
+void product(Engine& engine, View<float, R, O> y, In<float, R, I> x, const Matrix<O, I>& w,
+             const float* bias, Into into) {
+  check_product<R, O, I>(y, x, w);
   multiply(engine, erase(y), erase(x), w.panels, bias, into);
 }
 
@@ -189,6 +213,34 @@ template <Axis R, Axis O, Axis I, class X>
 void matmul_add(Engine& engine, View<float, R, O> y, const X& x, const Matrix<O, I>& w,
                 const std::type_identity_t<Tensor<float, O>>& bias) {
   detail::product<R, O, I>(engine, y, x, w, detail::checked_bias(bias, w.out), detail::Into::add);
+}
+
+/// Query, key and value in one step (ops/fused.hpp): x is rounded once, and the threads meet once.
+template <Axis R, Axis Q, Axis K, class X, class ToQuery, class ToKey>
+void matmul_qkv(Engine& engine, View<float, R, Q> query, View<float, R, K> key,
+                View<float, R, K> value, const X& x, const ToQuery& to_query, const ToKey& to_key,
+                const ToKey& to_value) {
+  const Panels& q = to_query.weight.panels;
+  const Panels& k = to_key.weight.panels;
+  const Panels& v = to_value.weight.panels;
+  if (k.type != q.type || v.type != q.type) {  // few outputs stay in float32
+    matmul(engine, query, x, to_query.weight, to_query.bias);
+    matmul(engine, key, x, to_key.weight, to_key.bias);
+    matmul(engine, value, x, to_value.weight, to_value.bias);
+    return;
+  }
+  detail::check_product(query, x, to_query.weight);
+  detail::check_product(key, x, to_key.weight);
+  detail::check_product(value, x, to_value.weight);
+  const auto frame = engine.frame();
+  const detail::ConstRows from{x.data(), x.extents()[0], x.extents()[1], x.stride()};
+  detail::multiply(
+      engine, detail::operand_of(engine, from, q.type),
+      {{erase(query), q, detail::checked_bias(to_query.bias, to_query.weight.out),
+        detail::Into::store},
+       {erase(key), k, detail::checked_bias(to_key.bias, to_key.weight.out), detail::Into::store},
+       {erase(value), v, detail::checked_bias(to_value.bias, to_value.weight.out),
+        detail::Into::store}});
 }
 
 }  // namespace stamp::cpu

@@ -53,7 +53,7 @@ inline void quick_gelu_mlp(Engine& engine, Rows y, ConstRows x, const Panels& fc
   const Kernels& k = engine.kernels();
   const Inner inner(engine, x.rows, fc1.out, fc2.type);
   const Operand operand = operand_of(engine, x, fc1.type);
-  for_each_strip(engine, x.rows, fc1, 1,
+  for_each_strip(engine, x.rows, fc1.panels(), fc1.words, 1,
                  [&](Index first, Index rows, Index panel, float* strip, Index height) {
                    strip_product(k, strip,
                                  reinterpret_cast<std::int32_t*>(strip + height * panel_width),
@@ -76,7 +76,7 @@ inline void swiglu_mlp(Engine& engine, Rows y, ConstRows x, const Panels& gate, 
   const Kernels& k = engine.kernels();
   const Inner inner(engine, x.rows, gate.out, down.type);
   const Operand operand = operand_of(engine, x, gate.type);
-  for_each_strip(engine, x.rows, gate, 2,
+  for_each_strip(engine, x.rows, gate.panels(), gate.words, 2,
                  [&](Index first, Index rows, Index panel, float* strip, Index height) {
                    float* const other = strip + height * panel_width;
                    auto* const sums = reinterpret_cast<std::int32_t*>(other + height * panel_width);

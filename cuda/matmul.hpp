@@ -14,12 +14,18 @@ namespace detail {
 
 /// The door of every product: all axes checked by name.
 template <DeviceElement T, Axis R, Axis O, Axis I>
-void product(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<T, O, I>& w,
-             const T* bias, Into into) {
+[[nodiscard]] Product<T> checked_product(View<T, R, O> y, In<T, R, I> x, const Matrix<T, O, I>& w,
+                                         const T* bias, Into into) {
   check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
   check_extent("matmul", w.out, y.template axis_at<1>());
   check_extent("matmul", w.in, x.template axis_at<1>());
-  multiply<T>(engine.device(), {erase(y), erase(x), w.weight.template as<const T>(), bias, into});
+  return {erase(y), erase(x), w.weight.template as<const T>(), bias, into};
+}
+
+template <DeviceElement T, Axis R, Axis O, Axis I>
+void product(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<T, O, I>& w,
+             const T* bias, Into into) {
+  multiply<T>(engine.device(), checked_product<T, R, O, I>(y, x, w, bias, into));
 }
 
 template <DeviceElement T, Axis O>
@@ -75,6 +81,24 @@ template <DeviceElement T, Axis R, Axis O, Axis I, class X>
 void matmul_add(Engine<T>& engine, View<T, R, O> y, const X& x, const Matrix<T, O, I>& w,
                 const std::type_identity_t<Kept<T, O>>& bias) {
   detail::product<T, R, O, I>(engine, y, x, w, detail::checked_bias<T, O>(bias, w.out), Into::add);
+}
+
+/// Query, key and value (ops/fused.hpp); with few rows one kernel.
+template <DeviceElement T, Axis R, Axis Q, Axis K, class X, class ToQuery, class ToKey>
+void matmul_qkv(Engine<T>& engine, View<T, R, Q> query, View<T, R, K> key, View<T, R, K> value,
+                const X& x, const ToQuery& to_query, const ToKey& to_key, const ToKey& to_value) {
+  const auto of = [&](const auto& y, const auto& to) {
+    return detail::checked_product(y, x, to.weight, detail::checked_bias<T>(to.bias, to.weight.out),
+                                   Into::store);
+  };
+  const JoinedProducts<T> products{of(query, to_query), of(key, to_key), of(value, to_value), 3};
+  if (query.extents()[0] <= skinny_rows) {
+    kernel::skinny_products<T>(engine.device().stream(), products);
+    return;
+  }
+  multiply<T>(engine.device(), products.first);
+  multiply<T>(engine.device(), products.second);
+  multiply<T>(engine.device(), products.third);
 }
 
 /// y += fc2(quick_gelu(fc1(x))) (ops/fused.hpp).

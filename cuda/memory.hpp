@@ -5,10 +5,10 @@
 #include <cstring>
 #include <memory>
 #include <span>
-#include <stamp/cuda/arena.hpp>
 #include <stamp/cuda/element.hpp>
 #include <stamp/cuda/kept.hpp>
 #include <stamp/ops/fused.hpp>
+#include <stamp/tensor/arena.hpp>
 #include <stamp/tensor/widen_stored.hpp>
 #include <vector>
 
@@ -41,6 +41,8 @@ class Engine {
 
   /// Where the arena takes its blocks from.
   struct ScratchSource {
+    static constexpr std::size_t alignment = 256;  ///< what device allocations have
+    static constexpr std::size_t smallest_block = std::size_t{8} << 20U;
     Device* device;
     std::byte* allocate(std::size_t bytes) const { return device->allocate(bytes); }
     void release(std::byte* bytes) const noexcept { device->release(bytes); }
@@ -51,7 +53,7 @@ class Engine {
       }
     }
   };
-  using Scratch = Arena<ScratchSource>;
+  using Scratch = ArenaOf<ScratchSource>;
 
   /// The first GPU. Error{resource} where there is none that can be used. The number of threads is
   /// what every engine takes; this one needs a single one.

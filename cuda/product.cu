@@ -7,9 +7,10 @@ namespace stamp::cuda::kernel {
 namespace {
 
 template <Element T>
-__global__ void __launch_bounds__(product_threads) skinny(Product<T> product, bool aligned) {
+__global__ void __launch_bounds__(product_threads)
+    skinny(JoinedProducts<T> products, bool aligned) {
   DeviceBlock<SkinnyRegisters> block;
-  skinny_product_body(block, product, aligned);
+  skinny_products_body(block, products, aligned);
 }
 
 template <Element T>
@@ -25,18 +26,19 @@ __global__ void __launch_bounds__(product_threads) plain(Product<T> product) {
   plain_product_body(block, product);
 }
 
-[[nodiscard]] unsigned skinny_grid(Index rows, Index out) {
-  return blocks((out + product_warps - 1) / product_warps *
-                ((rows + skinny_rows - 1) / skinny_rows));
+[[nodiscard]] unsigned skinny_grid(Index rows, Index groups) {
+  return blocks(groups * ((rows + skinny_rows - 1) / skinny_rows));
 }
 
 }  // namespace
 
 template <DeviceElement T>
-void skinny_product(Stream stream, const Product<T>& p) {
-  if (p.y.rows == 0 || p.y.columns == 0) return;
-  const bool aligned = aligned_rows(p.x.data, p.x.stride) && aligned_rows(p.w, p.x.columns);
-  skinny<<<skinny_grid(p.y.rows, p.y.columns), product_threads, 0, stream>>>(p, aligned);
+void skinny_products(Stream stream, const JoinedProducts<T>& products) {
+  const Index rows = products.first.y.rows;
+  const Index groups = output_groups(products);
+  if (rows == 0 || groups == 0) return;
+  const bool aligned = aligned_operands(products);
+  skinny<<<skinny_grid(rows, groups), product_threads, 0, stream>>>(products, aligned);
   check_launch();
 }
 
@@ -45,8 +47,8 @@ void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const T* gate,
   if (y.rows == 0 || y.columns == 0) return;
   const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
                        aligned_rows(up, x.columns);
-  swiglu_pair<<<skinny_grid(y.rows, y.columns), product_threads, 0, stream>>>(y, x, gate, up,
-                                                                              aligned);
+  swiglu_pair<<<skinny_grid(y.rows, output_groups(y.columns)), product_threads, 0, stream>>>(
+      y, x, gate, up, aligned);
   check_launch();
 }
 
@@ -58,8 +60,8 @@ void plain_product(Stream stream, const Product<T>& p) {
   check_launch();
 }
 
-template void skinny_product(Stream, const Product<float>&);
-template void skinny_product(Stream, const Product<bfloat16>&);
+template void skinny_products(Stream, const JoinedProducts<float>&);
+template void skinny_products(Stream, const JoinedProducts<bfloat16>&);
 template void skinny_swiglu(Stream, Erased<float>, Erased<const float>, const float*, const float*);
 template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
                             const bfloat16*);

@@ -39,15 +39,48 @@ __host__ __device__ void dot_rows(const T* w, Erased<const T> x, Index first, in
   }
 }
 
-/// Block (group of product_warps outputs) + groups · (group of skinny_rows rows).
+/// Blocks of product_warps outputs.
+[[nodiscard]] constexpr Index output_groups(Index outputs) {
+  return (outputs + product_warps - 1) / product_warps;
+}
+template <class T>
+[[nodiscard]] constexpr Index output_groups(const JoinedProducts<T>& products) {
+  return output_groups(products.first.y.columns) +
+         (products.count > 1 ? output_groups(products.second.y.columns) : 0) +
+         (products.count > 2 ? output_groups(products.third.y.columns) : 0);
+}
+
+/// Every operand can be read 16 bytes at once.
+template <class T>
+[[nodiscard]] bool aligned_operands(const JoinedProducts<T>& products) {
+  const auto aligned = [](const Product<T>& p) {
+    return p.w == nullptr || (aligned_rows(p.x.data, p.x.stride) && aligned_rows(p.w, p.x.columns));
+  };
+  return aligned(products.first) && aligned(products.second) && aligned(products.third);
+}
+
+/// Block (group of product_warps outputs, product after product) + groups · (group of skinny_rows
+/// rows).
 ///   for row, o: y[row][o] = (y[row][o] +) Σ_k x[row][k]·w[o][k] + bias[o]
 template <Element T, class Block>
-__host__ __device__ void skinny_product_body(Block& block, const Product<T>& p, bool aligned) {
-  const Index groups = (p.y.columns + product_warps - 1) / product_warps;
+__host__ __device__ void skinny_products_body(Block& block, const JoinedProducts<T>& products,
+                                              bool aligned) {
+  const Index groups = output_groups(products);
+  Index group = block.x() % groups;
+  Product<T> p = products.first;
+  // One by one, for an index into the arguments would move them to memory.
+  if (products.count > 1 && group >= output_groups(p.y.columns)) {
+    group -= output_groups(p.y.columns);
+    p = products.second;
+    if (products.count > 2 && group >= output_groups(p.y.columns)) {
+      group -= output_groups(p.y.columns);
+      p = products.third;
+    }
+  }
   const Index first = block.x() / groups * skinny_rows;
   const int rows =
       static_cast<int>(p.y.rows - first < skinny_rows ? p.y.rows - first : skinny_rows);
-  const Index outputs = block.x() % groups * product_warps;
+  const Index outputs = group * product_warps;
   block.each([&](int thread, SkinnyRegisters& r) {
 #pragma unroll
     for (int row = 0; row < product_rows; ++row) r.sum[row] = 0;
@@ -72,13 +105,13 @@ __host__ __device__ void skinny_product_body(Block& block, const Product<T>& p, 
   });
 }
 
-/// Block as above.
+/// Block (group of product_warps outputs) + groups · (group of skinny_rows rows).
 ///   for row, o: y[row][o] = swiglu(narrow(Σ_k x[row][k]·gate[o][k]), narrow(Σ_k
 ///   x[row][k]·up[o][k]))
 template <Element T, class Block>
 __host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<const T> x,
                                             const T* gate, const T* up, bool aligned) {
-  const Index groups = (y.columns + product_warps - 1) / product_warps;
+  const Index groups = output_groups(y.columns);
   const Index first = block.x() / groups * skinny_rows;
   const int rows = static_cast<int>(y.rows - first < skinny_rows ? y.rows - first : skinny_rows);
   const Index outputs = block.x() % groups * product_warps;
@@ -105,7 +138,7 @@ __host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<co
 }
 
 /// Block (row · chunks + chunk of product_threads outputs).
-///   for row, o: as in skinny_product_body
+///   for row, o: as in skinny_products_body
 template <Element T, class Block>
 __host__ __device__ void plain_product_body(Block& block, const Product<T>& p) {
   const Index chunks = (p.y.columns + product_threads - 1) / product_threads;

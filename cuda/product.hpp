@@ -19,6 +19,13 @@ struct Product {
   Into into = Into::store;
 };
 
+/// Up to three products that read one x, done by one kernel.
+template <class T>
+struct JoinedProducts {
+  Product<T> first, second, third;
+  int count = 1;
+};
+
 /// Rows up to which the weights set the pace: each is read once for all rows, and nothing else
 /// matters. Decoding has one.
 inline constexpr Index skinny_rows = 4;
@@ -40,7 +47,7 @@ namespace kernel {
 
 /// A warp an output, all rows at once, up to skinny_rows rows a block.
 template <DeviceElement T>
-void skinny_product(Stream stream, const Product<T>& product);
+void skinny_products(Stream stream, const JoinedProducts<T>& products);
 
 /// y = silu(x·Gateᵀ)·(x·Upᵀ) for up to skinny_rows rows; gate and up [O, I] dense.
 template <DeviceElement T>

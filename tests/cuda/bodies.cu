@@ -90,16 +90,17 @@ void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which) {
 }
 
 namespace {
-Index skinny_grid(Index rows, Index out) {
-  return (out + product_warps - 1) / product_warps * ((rows + skinny_rows - 1) / skinny_rows);
+Index skinny_grid(Index rows, Index groups) {
+  return groups * ((rows + skinny_rows - 1) / skinny_rows);
 }
 }  // namespace
 
 template <Element T>
-void skinny_product(const Product<T>& p) {
-  const bool aligned = aligned_rows(p.x.data, p.x.stride) && aligned_rows(p.w, p.x.columns);
-  walk<SkinnyRegisters>(product_threads, skinny_grid(p.y.rows, p.y.columns),
-                        [&](auto& block) { skinny_product_body(block, p, aligned); });
+void skinny_products(const JoinedProducts<T>& products) {
+  const bool aligned = aligned_operands(products);
+  walk<SkinnyRegisters>(product_threads,
+                        skinny_grid(products.first.y.rows, output_groups(products)),
+                        [&](auto& block) { skinny_products_body(block, products, aligned); });
 }
 template <Element T>
 void plain_product(const Product<T>& p) {
@@ -111,7 +112,7 @@ template <Element T>
 void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up) {
   const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
                        aligned_rows(up, x.columns);
-  walk<SwigluRegisters>(product_threads, skinny_grid(y.rows, y.columns),
+  walk<SwigluRegisters>(product_threads, skinny_grid(y.rows, output_groups(y.columns)),
                         [&](auto& block) { skinny_swiglu_body(block, y, x, gate, up, aligned); });
 }
 
@@ -156,7 +157,7 @@ template void rotate_and_store(ErasedHeads<float>, ErasedHeads<float>, ErasedHea
                                ErasedHeads<const float>, ErasedHeads<const float>,
                                Erased<const float>, Erased<const float>);
 template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
-template void skinny_product(const Product<float>&);
+template void skinny_products(const JoinedProducts<float>&);
 template void plain_product(const Product<float>&);
 template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, const float*);
 template void attend(const AttendCall<float>&, AttendKernel, Index);
@@ -174,7 +175,7 @@ template void rotate_and_store(ErasedHeads<bfloat16>, ErasedHeads<bfloat16>, Era
                                ErasedHeads<const bfloat16>, ErasedHeads<const bfloat16>,
                                Erased<const float>, Erased<const float>);
 template void gather(Erased<bfloat16>, Erased<const bfloat16>, const std::int32_t*);
-template void skinny_product(const Product<bfloat16>&);
+template void skinny_products(const JoinedProducts<bfloat16>&);
 template void plain_product(const Product<bfloat16>&);
 template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
                             const bfloat16*);

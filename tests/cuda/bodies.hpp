@@ -33,7 +33,7 @@ void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> 
 template <Element T>
 void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which);
 template <Element T>
-void skinny_product(const cuda::Product<T>& product);
+void skinny_products(const cuda::JoinedProducts<T>& products);
 template <Element T>
 void plain_product(const cuda::Product<T>& product);
 template <Element T>

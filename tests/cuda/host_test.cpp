@@ -26,6 +26,8 @@ struct Books {
   }
 };
 struct Source {
+  static constexpr std::size_t alignment = 256;
+  static constexpr std::size_t smallest_block = std::size_t{8} << 20U;
   Books* books;
   std::byte* allocate(std::size_t bytes) const {
     if (books->held() + bytes > books->limit) return nullptr;
@@ -84,10 +86,10 @@ TEST(CudaPool, GivesItsFreeBlocksBackBeforeItGivesUp) {
 TEST(CudaArena, RewindsAndStopsAsking) {
   Books books;
   {
-    Arena<Source> arena{Source{&books}};
+    ArenaOf<Source> arena{Source{&books}};
     std::size_t held = 0;
     for (int pass = 0; pass < 3; ++pass) {
-      const Arena<Source>::Frame frame(arena);
+      const ArenaOf<Source>::Frame frame(arena);
       float* const a = arena.allocate<float>(100);
       float* const b = arena.allocate<float>(5'000'000);
       EXPECT_EQ(reinterpret_cast<std::uintptr_t>(b) % 16, 0U);

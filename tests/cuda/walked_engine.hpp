@@ -76,7 +76,7 @@ void matmul(Walked<T>& engine, View<T, R, O> y, In<T, R, I> x, const reference::
   auto other = product;
   const auto copy = engine.template allocate<T>(y.template axis_at<0>(), y.template axis_at<1>());
   other.y = erase(copy);
-  walked::skinny_product(product);
+  walked::skinny_products(cuda::JoinedProducts<T>{product, {}, {}, 1});
   walked::plain_product(other);
   walked::expect_agreement<T>("two products", erase(View<const T, R, O>(y)),
                               erase(View<const T, R, O>(copy)));
@@ -87,7 +87,27 @@ void matmul(Walked<T>& engine, View<T, R, O> y, In<T, R, I> x, View<const T, O, 
   const auto frame = engine.frame();
   const auto dense = engine.template allocate<T>(w.template axis_at<0>(), w.template axis_at<1>());
   copy(engine, dense, w);
-  walked::skinny_product(cuda::Product<T>{erase(y), erase(x), dense.data()});
+  walked::skinny_products(cuda::JoinedProducts<T>{{erase(y), erase(x), dense.data()}, {}, {}, 1});
+}
+
+/// One kernel, whatever the number of rows.
+template <Element T, Axis R, Axis Q, Axis K, class X, class ToQuery, class ToKey>
+void matmul_qkv(Walked<T>&, View<T, R, Q> query, View<T, R, K> key, View<T, R, K> value, const X& x,
+                const ToQuery& to_query, const ToKey& to_key, const ToKey& to_value) {
+  std::vector<std::vector<T>> kept;  // each in memory of its own, wherever the vector moves it
+  const auto of = [&]<class Y>(const Y& y, const auto& to) {
+    const auto& w = to.weight;
+    kept.push_back(walked::resident<T>(w.stored, w.out.size * w.in.size));
+    const T* const weight = kept.back().data();
+    kept.push_back(walked::resident<T>(to.bias));
+    return cuda::Product<T>{erase(y),
+                            {x.data(), x.extents()[0], x.extents()[1], x.stride()},
+                            weight,
+                            kept.back().data()};
+  };
+  const cuda::Product<T> first = of(query, to_query);
+  const cuda::Product<T> second = of(key, to_key);
+  walked::skinny_products(cuda::JoinedProducts<T>{first, second, of(value, to_value), 3});
 }
 
 template <Element T, Axis... Axes>

@@ -183,6 +183,48 @@ TEST(FastCpu, FusedStepsAreTheirParts) {
   }
 }
 
+/// The same kernels on the same words: not one bit differs. Keys of fewer than 16 numbers are kept
+/// in float32 and go their own way.
+TEST(FastCpu, QueryKeyAndValueAreThreeProducts) {
+  struct Affine {
+    cpu::Matrix<Queries, Hidden> weight;
+    Tensor<float, Queries> bias;
+  };
+  for (const Compute compute : {Compute::fp32, Compute::bf16, Compute::int8}) {
+    if (compute != Compute::fp32 && !wide()) continue;
+    cpu::Engine engine(3, compute);
+    for (const Index keys : {70, 8}) {
+      const auto loaded = [&](Index out, std::uint64_t seed) {
+        const StoredWeight weight(ElementType::float32, {out, 33}, seed);
+        const StoredWeight bias(ElementType::float32, {out}, seed + 1);
+        return Affine{engine.matrix(weight.stored(), Queries{out}, Hidden{33}),
+                      engine.vector(bias.stored(), Queries{out})};
+      };
+      const Affine to_query = loaded(130, 1);
+      const Affine to_key = loaded(keys, 3);
+      const Affine to_value = loaded(keys, 5);
+      for (const Index rows : {1, 5, 130}) {
+        const auto frame = engine.frame();
+        using Out = Operand<cpu::Engine, Tokens, Queries>;
+        const Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{33}, 7, 1);
+        const Out query(engine, Tokens{rows}, Queries{130}, 8, 2);
+        const Out key(engine, Tokens{rows}, Queries{keys}, 9);
+        const Out value(engine, Tokens{rows}, Queries{keys}, 10);
+        matmul_qkv(engine, query.view(), key.view(), value.view(), x.view(), to_query, to_key,
+                   to_value);
+        const auto expect_product = [&](const Out& found, const Affine& to) {
+          const Out alone(engine, Tokens{rows}, to.weight.out, 11);
+          matmul(engine, alone.view(), x.input(), to.weight, to.bias);
+          EXPECT_EQ(found.found(), alone.found()) << rows << " rows, " << keys << " keys";
+        };
+        expect_product(query, to_query);
+        expect_product(key, to_key);
+        expect_product(value, to_value);
+      }
+    }
+  }
+}
+
 /// Layers pass what they have just computed: a view that may be written to. Their MLPs then keep
 /// inner activations at half the width, and the scratch that an engine takes tells.
 TEST(FastCpu, LayersGetTheFusedSteps) {

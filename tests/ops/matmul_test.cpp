@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // requirement::HasMatmul on every engine.
+#include <stamp/ops/fused.hpp>
+
 #include "engines.hpp"
 
 namespace stamp::test {
@@ -51,6 +53,53 @@ TYPED_TEST(Matmul, EqualsThePlainLoopOverOddShapesWithAndWithoutBias) {
                                  rows, in, out),
                     y.found(), what + " with bias");
     EXPECT_EQ(x.values(), x.found()) << "the input was written to";
+  }
+}
+
+/// What nn/linear.hpp keeps.
+template <Backend B, Axis Out>
+struct Affine {
+  typename B::template Matrix<Out, Hidden> weight;
+  typename B::template Vector<Out> bias;
+};
+
+TYPED_TEST(Matmul, QueryKeyAndValueEqualThePlainLoop) {
+  using T = typename TypeParam::Element;
+  auto& engine = this->backend;
+  struct Sizes {
+    Index rows, in, queries, keys, margin;
+  };
+  for (const auto& [rows, in, queries, keys, margin] :
+       {Sizes{1, 64, 96, 32, 0}, Sizes{4, 33, 130, 70, 1}, Sizes{7, 40, 16, 8, 0},
+        Sizes{130, 48, 100, 20, 2}}) {
+    const auto frame = engine.frame();
+    const auto loaded = [&]<Axis Out>(Out out, const StoredWeight& weight,
+                                      const StoredWeight& bias) {
+      return Affine<TypeParam, Out>{engine.matrix(weight.stored(), out, Hidden{in}),
+                                    engine.vector(bias.stored(), out)};
+    };
+    const StoredWeight wq(ElementType::float32, {queries, in}, 1);
+    const StoredWeight bq(ElementType::float32, {queries}, 2);
+    const StoredWeight wk(ElementType::float32, {keys, in}, 3);
+    const StoredWeight bk(ElementType::float32, {keys}, 4);
+    const StoredWeight wv(ElementType::float32, {keys, in}, 5);
+    const StoredWeight bv(ElementType::float32, {keys}, 6);
+    const Operand<TypeParam, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{in}, 7, margin);
+    const Operand<TypeParam, Tokens, Queries> q(engine, Tokens{rows}, Queries{queries}, 8, margin);
+    const Operand<TypeParam, Tokens, KeyValues> k(engine, Tokens{rows}, KeyValues{keys}, 9);
+    const Operand<TypeParam, Tokens, KeyValues> v(engine, Tokens{rows}, KeyValues{keys}, 10,
+                                                  margin);
+    matmul_qkv(engine, q.view(), k.view(), v.view(), x.input(), loaded(Queries{queries}, wq, bq),
+               loaded(KeyValues{keys}, wk, bk), loaded(KeyValues{keys}, wv, bv));
+    const auto expect = [&](const StoredWeight& weight, const StoredWeight& bias, Index out,
+                            const auto& y, const char* what) {
+      expect_close<T>(plain_matmul(x.values(), multiplied<TypeParam>(weight), bias.rounded_to<T>(),
+                                   rows, in, out),
+                      y.found(), what + (" of " + std::to_string(rows) + " rows"));
+    };
+    expect(wq, bq, queries, q, "query");
+    expect(wk, bk, keys, k, "key");
+    expect(wv, bv, keys, v, "value");
   }
 }
 

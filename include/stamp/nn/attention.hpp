@@ -43,14 +43,19 @@ struct Attention {
     const Tokens tokens = x.template axis<Tokens>();
     const auto frame = engine.frame();
 
-    const auto query = split(q_proj(engine, x), heads, head_dim);
-    const auto key = split(k_proj(engine, x), kv_heads, head_dim);
-    const auto value = split(v_proj(engine, x), kv_heads, head_dim);
+    using Element = typename B::Element;
+    const auto queries = engine.template allocate<Element>(tokens, q_proj.out);
+    const auto keys = engine.template allocate<Element>(tokens, k_proj.out);
+    const auto values = engine.template allocate<Element>(tokens, v_proj.out);
+    matmul_qkv(engine, queries, keys, values, x, q_proj, k_proj, v_proj);
+    const auto query = split(queries, heads, head_dim);
+    const auto key = split(keys, kv_heads, head_dim);
+    const auto value = split(values, kv_heads, head_dim);
     rotate_and_store(engine, query, rows(cache.keys.view(), slot, tokens.size),
                      rows(cache.values.view(), slot, tokens.size), key, value, at.cosine, at.sine);
 
-    auto context = engine.template allocate<typename B::Element>(tokens, heads, head_dim);
-    using CacheView = View<const typename B::Element, Keys, KvHeads, HeadDim>;
+    auto context = engine.template allocate<Element>(tokens, heads, head_dim);
+    using CacheView = View<const Element, Keys, KvHeads, HeadDim>;
     attend(engine, context, query, CacheView(rows(cache.keys.view(), 0, slot + tokens.size)),
            CacheView(rows(cache.values.view(), 0, slot + tokens.size)),
            1 / std::sqrt(static_cast<double>(head_dim.size)), mask);

@@ -24,6 +24,17 @@ void rotate_and_store(B& engine, View<typename B::Element, R, H, D> query,
   copy(engine, values, rename<Keys, KH, D>(value));
 }
 
+/// query = x·Wᵀ + bias, key and value likewise: three products that read one x. query [R, Q], key
+/// and value [R, K], x [R, I]; to_query and so on have a weight and a bias (nn/linear.hpp).
+template <Backend B, Axis R, Axis Q, Axis K, class X, class ToQuery, class ToKey>
+void matmul_qkv(B& engine, View<typename B::Element, R, Q> query,
+                View<typename B::Element, R, K> key, View<typename B::Element, R, K> value,
+                const X& x, const ToQuery& to_query, const ToKey& to_key, const ToKey& to_value) {
+  matmul(engine, query, x, to_query.weight, to_query.bias);
+  matmul(engine, key, x, to_key.weight, to_key.bias);
+  matmul(engine, value, x, to_value.weight, to_value.bias);
+}
+
 /// y += x·Wᵀ [+ bias]; y [R, O], x [R, I], W [O, I], bias [O].
 template <Backend B, Axis R, Axis O, class X, class W, class... BiasVector>
 void matmul_add(B& engine, View<typename B::Element, R, O> y, const X& x, const W& w,

@@ -6,22 +6,41 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <stamp/tensor/check.hpp>
 #include <vector>
 
 namespace stamp {
 
-/// A stack of bytes in blocks that are never given back before the arena ends. One thread only.
-class Arena {
- public:
+/// Where an arena takes its blocks from. Another source, a device's memory, offers the same five.
+struct HostMemory {
   static constexpr std::size_t alignment = 64;  ///< a cache line, and the widest vector register
+  static constexpr std::size_t smallest_block = std::size_t{1} << 20U;
+
+  /// Throws when there is none.
+  static std::byte* allocate(std::size_t bytes) {
+    return static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{alignment}));
+  }
+  static void release(std::byte* bytes) noexcept {
+    ::operator delete[](bytes, std::align_val_t{alignment});
+  }
+  /// All bits set is a NaN in every element type: what is read after its frame shows itself. Debug
+  /// builds call it on what a frame gives back.
+  static void poison(std::byte* bytes, std::size_t count) noexcept {
+    std::memset(bytes, 0xff, count);
+  }
+};
+
+/// A stack of bytes in blocks that are never given back before the arena ends. One thread only.
+template <class Source>
+class ArenaOf {
+ public:
+  static constexpr std::size_t alignment = Source::alignment;
 
   /// Gives back, at its end, everything that was allocated since it was made.
   class Frame {
    public:
-    explicit Frame(Arena& arena) : arena_(arena), block_(arena.block_), used_(arena.used_) {}
+    explicit Frame(ArenaOf& arena) : arena_(arena), block_(arena.block_), used_(arena.used_) {}
     Frame(const Frame&) = delete;
     Frame& operator=(const Frame&) = delete;
     Frame(Frame&&) = delete;
@@ -29,10 +48,19 @@ class Arena {
     ~Frame() { arena_.rewind(block_, used_); }
 
    private:
-    Arena& arena_;
+    ArenaOf& arena_;
     std::size_t block_;
     std::size_t used_;
   };
+
+  explicit ArenaOf(Source source = {}) : source_(source) {}
+  ArenaOf(const ArenaOf&) = delete;
+  ArenaOf& operator=(const ArenaOf&) = delete;
+  ArenaOf(ArenaOf&&) = delete;
+  ArenaOf& operator=(ArenaOf&&) = delete;
+  ~ArenaOf() {
+    for (const Block& block : blocks_) source_.release(block.bytes);
+  }
 
   /// Room for `count` values of T, aligned to `alignment`, not initialised.
   template <class T>
@@ -49,13 +77,8 @@ class Arena {
   }
 
  private:
-  struct Free {
-    void operator()(std::byte* bytes) const {
-      ::operator delete[](bytes, std::align_val_t{alignment});
-    }
-  };
   struct Block {
-    std::unique_ptr<std::byte[], Free> bytes;
+    std::byte* bytes = nullptr;
     std::size_t size = 0;
   };
 
@@ -66,33 +89,34 @@ class Arena {
       used_ = 0;
     }
     if (block_ == blocks_.size()) {
-      const std::size_t size = std::max({needed, capacity(), smallest_block});
-      auto* fresh = static_cast<std::byte*>(::operator new[](size, std::align_val_t{alignment}));
-      blocks_.push_back(Block{std::unique_ptr<std::byte[], Free>(fresh), size});
+      const std::size_t size = std::max({needed, capacity(), Source::smallest_block});
+      blocks_.reserve(blocks_.size() + 1);  // so that no block is lost when this throws
+      blocks_.push_back({source_.allocate(size), size});
       used_ = 0;
     }
-    std::byte* start = blocks_[block_].bytes.get() + used_;
+    std::byte* const start = blocks_[block_].bytes + used_;
     used_ += needed;
     return start;
   }
 
-  void rewind(std::size_t block, std::size_t used) {
+  void rewind(std::size_t block, std::size_t used) noexcept {
 #ifndef NDEBUG
-    // All bits set is a NaN in every element type: what is read after its frame shows itself.
     for (std::size_t at = block; at < blocks_.size() && at <= block_; ++at) {
       const std::size_t begin = at == block ? used : 0;
       const std::size_t end = at == block_ ? used_ : blocks_[at].size;
-      if (end > begin) std::memset(blocks_[at].bytes.get() + begin, 0xff, end - begin);
+      if (end > begin) source_.poison(blocks_[at].bytes + begin, end - begin);
     }
 #endif
     block_ = block;
     used_ = used;
   }
 
-  static constexpr std::size_t smallest_block = std::size_t{1} << 20U;
+  Source source_;
   std::vector<Block> blocks_;
   std::size_t block_ = 0;
   std::size_t used_ = 0;
 };
+
+using Arena = ArenaOf<HostMemory>;
 
 }  // namespace stamp
