@@ -188,4 +188,14 @@ void matmul(Engine& engine, View<float, R, O> y, In<float, R, I> x, View<const f
   });
 }
 
+/// The places of the largest numbers (ops/fused.hpp), where they stand.
+template <Axis R, Axis A>
+void first_largest(Engine&, std::span<std::int32_t> places, View<float, R, A> x) {
+  check_count("first_largest", x.extents()[0], places.size());
+  for (Index row = 0; row < x.extents()[0]; ++row) {
+    places[static_cast<std::size_t>(row)] = place_of_largest(std::span<const float>(
+        x.data() + row * x.stride(), static_cast<std::size_t>(x.extents()[1])));
+  }
+}
+
 }  // namespace stamp::cpu

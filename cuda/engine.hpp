@@ -7,6 +7,7 @@
 #include <stamp/cuda/add.hpp>
 #include <stamp/cuda/attend.hpp>
 #include <stamp/cuda/embed.hpp>
+#include <stamp/cuda/largest.hpp>
 #include <stamp/cuda/matmul.hpp>
 #include <stamp/cuda/memory.hpp>
 #include <stamp/cuda/norm.hpp>

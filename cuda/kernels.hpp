@@ -56,6 +56,10 @@ void rotate_and_store(Stream stream, ErasedHeads<T> query, ErasedHeads<T> keys,
                       ErasedHeads<T> values, ErasedHeads<const T> key, ErasedHeads<const T> value,
                       Erased<const float> cosine, Erased<const float> sine);
 
+/// places[row] = place_of_largest(x[row]) (ops/fused.hpp).
+template <DeviceElement T>
+void largest(Stream stream, std::int32_t* places, Erased<const T> x);
+
 /// y[i] = x[which[i]], zeros where which[i] is negative, NaN where x has no such row.
 template <DeviceElement T>
 void gather(Stream stream, Erased<T> y, Erased<const T> x, const std::int32_t* which);

@@ -13,6 +13,7 @@
 #include <stamp/reference/attend.hpp>
 #include <stamp/reference/embed.hpp>
 #include <stamp/reference/gather.hpp>
+#include <stamp/reference/largest.hpp>
 #include <stamp/reference/matmul.hpp>
 #include <stamp/reference/memory.hpp>
 #include <stamp/reference/norm.hpp>

@@ -7,6 +7,7 @@
 #include <stamp/cuda/attend/combine.cuh>
 #include <stamp/cuda/attend/naive.cuh>
 #include <stamp/cuda/attend/tiled.cuh>
+#include <stamp/cuda/largest.cuh>
 #include <stamp/cuda/norm.cuh>
 #include <stamp/cuda/product.cuh>
 #include <stamp/cuda/rotate.cuh>
@@ -79,6 +80,13 @@ void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> 
                       Erased<const float> cosine, Erased<const float> sine) {
   walk<NoRegisters>(rotate_threads, query.rows, [&](auto& block) {
     rotate_and_store_body(block, query, keys, values, key, value, cosine, sine);
+  });
+}
+template <Element T>
+void largest(std::int32_t* places, Erased<const T> x) {
+  std::vector<LargestRegisters> shared(largest_threads);
+  walk<LargestRegisters>(largest_threads, x.rows, [&](auto& block) {
+    largest_body(block, shared.data(), places, x, aligned_rows(x.data, x.stride));
   });
 }
 template <Element T>
@@ -156,6 +164,8 @@ template void rotate(ErasedHeads<float>, Erased<const float>, Erased<const float
 template void rotate_and_store(ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
                                ErasedHeads<const float>, ErasedHeads<const float>,
                                Erased<const float>, Erased<const float>);
+template void largest(std::int32_t*, Erased<const float>);
+template void largest(std::int32_t*, Erased<const bfloat16>);
 template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
 template void skinny_products(const JoinedProducts<float>&);
 template void plain_product(const Product<float>&);

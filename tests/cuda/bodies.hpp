@@ -31,6 +31,8 @@ void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> 
                       ErasedHeads<const T> key, ErasedHeads<const T> value,
                       Erased<const float> cosine, Erased<const float> sine);
 template <Element T>
+void largest(std::int32_t* places, Erased<const T> x);
+template <Element T>
 void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which);
 template <Element T>
 void skinny_products(const cuda::JoinedProducts<T>& products);

@@ -207,6 +207,12 @@ void embed(Walked<T>& engine, View<T, R, A> y, const reference::Matrix<V, A>& ta
   walked::gather(erase(y), Erased<const T>{rows.data(), std::ssize(distinct.values), width, width},
                  distinct.which.data());
 }
+template <Element T, Axis R, Axis A>
+void first_largest(Walked<T>&, std::span<std::int32_t> places, View<T, R, A> x) {
+  check_count("first_largest", x.extents()[0], places.size());
+  walked::largest(places.data(),
+                  Erased<const T>{x.data(), x.extents()[0], x.extents()[1], x.stride()});
+}
 template <Element T, Axis R, Axis A, Axis S>
 void gather_rows(Walked<T>&, View<T, R, A> y, View<const T, S, A> x, In<std::int32_t, R> index) {
   check_extent("gather_rows", y.template axis_at<0>(), index.template axis_at<0>());

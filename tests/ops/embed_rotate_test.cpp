@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // requirement::HasEmbed and HasRotate on every engine.
+#include <algorithm>
+#include <limits>
+#include <stamp/ops/fused.hpp>
+
 #include "engines.hpp"
 
 namespace stamp::test {
@@ -12,6 +16,10 @@ TYPED_TEST_SUITE(Embed, Engines, EngineName);
 template <class B>
 class Rotate : public Operation<B> {};
 TYPED_TEST_SUITE(Rotate, Engines, EngineName);
+
+template <class B>
+class Largest : public Operation<B> {};
+TYPED_TEST_SUITE(Largest, Engines, EngineName);
 
 TYPED_TEST(Embed, CopiesRowsOfTheTableOfEveryStoredType) {
   using T = typename TypeParam::Element;
@@ -163,6 +171,53 @@ TYPED_TEST(Rotate, NamesTheAxisThatDoesNotFit) {
             "rotate: expected Pairs 4, found Pairs 5");
   EXPECT_EQ(usage_error([&] { rotate(engine, heads, good, wide); }),
             "rotate: expected Pairs 4, found Pairs 5");
+}
+
+TYPED_TEST(Largest, TheFirstOfTheLargestIsFound) {
+  using T = typename TypeParam::Element;
+  auto& engine = this->backend;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (const Index width : {1, 7, 64, 9001}) {
+    const auto frame = engine.frame();
+    // A row each: drawn; one number throughout; the largest twice; the largest in the last place;
+    // -inf before a number; none above -inf; NaN; +inf.
+    Operand<TypeParam, Tokens, Vocab> x(engine, Tokens{8}, Vocab{width}, 1);
+    x.change([&](Index row, Index column, double drawn) {
+      const bool middle = column == width / 2;
+      const bool last = column == width - 1;
+      switch (row) {
+        case 0:
+          return drawn;
+        case 1:
+          return -2.5;
+        case 2:
+          return middle || last ? 7.0 : drawn;
+        case 3:
+          return last ? 7.0 : drawn;
+        case 4:
+          return last ? -9.0 : -infinity;
+        case 5:
+          return -infinity;
+        case 6:
+          return middle ? std::nan("") : drawn;
+        default:
+          return last ? infinity : drawn;
+      }
+    });
+    std::vector<std::int32_t> expected;
+    for (Index row = 0; row < 8; ++row) {
+      const auto begin = x.values().begin() + row * width;
+      const auto place = std::max_element(begin, begin + width) - begin;
+      expected.push_back(row < 5 ? static_cast<std::int32_t>(place) : -1);
+    }
+    std::vector<std::int32_t> places(8, -7);
+    first_largest(engine, std::span(places), x.view());
+    EXPECT_EQ(places, expected) << width;
+    std::int32_t one = -7;
+    first_largest(engine, std::span(&one, 1),
+                  View<T, Tokens, Vocab>(x.view().data() + width, Tokens{1}, Vocab{width}));
+    EXPECT_EQ(one, 0) << "all alike: the first";
+  }
 }
 
 }  // namespace

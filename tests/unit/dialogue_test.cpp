@@ -85,6 +85,70 @@ TEST(Dialogue, GenerationStopsAtTheStopTokenOrTheLimit) {
   EXPECT_EQ(generate(11, 0), 0U);
 }
 
+TEST(Dialogue, GreedyAnswersAreThoseOfAPickThatFindsTheLargest) {
+  for (const Index drafted : {0, 3}) {
+    Tiny picked;
+    const auto expected = picked.dialogue.generate(
+        picked.dialogue.read(tiny_prompt()), -1, 24,
+        [](std::span<const double> scores, auto) {
+          return static_cast<std::int32_t>(std::ranges::max_element(scores) - scores.begin());
+        },
+        [](std::int32_t) {});
+    Tiny greedy;
+    greedy.dialogue.draft(drafted);
+    std::vector<std::int32_t> heard;
+    const auto found = greedy.dialogue.generate_greedily(
+        greedy.dialogue.read(tiny_prompt()), -1, 24, [&](std::int32_t id) { heard.push_back(id); });
+    EXPECT_EQ(found, expected) << drafted;
+    EXPECT_EQ(heard, expected) << drafted;
+    const std::vector<std::int32_t> next{21};
+    EXPECT_LE(difference(greedy.dialogue.read(next), picked.dialogue.read(next)), close_in_double);
+  }
+}
+
+TEST(Dialogue, GreedyAnswersNeedNumbers) {
+  Tiny tiny;
+  auto scores = tiny.dialogue.read(tiny_prompt());
+  scores[3] = std::nan("");
+  EXPECT_EQ(sentence_of(
+                Fault::failure,
+                [&] { (void)tiny.dialogue.generate_greedily(scores, -1, 4, [](std::int32_t) {}); }),
+            "logits: expected numbers, some above -inf, found others");
+}
+
+TEST(Dialogue, RewindingLeavesNoTrace) {
+  const std::vector<std::int32_t> question{21, 22, 23};
+  Tiny straight;
+  straight.say({11, token::seg, 12});
+  const auto expected = straight.dialogue.read(question);
+  const auto mask = straight.dialogue.segment(straight.objects()[0], MaskPositions::text).values;
+
+  Tiny back;
+  back.say({11, token::seg, 12});  // the last word is remembered and has not run
+  const auto mark = back.dialogue.mark();
+  (void)back.dialogue.generate_greedily(back.dialogue.read(std::vector<std::int32_t>{31, 32}), -1,
+                                        5, [](std::int32_t) {});
+  back.dialogue.rewind(mark);
+  EXPECT_EQ(back.dialogue.read(question), expected) << "bit for bit";
+  EXPECT_EQ(back.dialogue.segment(back.objects()[0], MaskPositions::text).values, mask);
+  EXPECT_TRUE(std::ranges::equal(back.dialogue.tokens(), straight.dialogue.tokens()));
+  EXPECT_TRUE(std::ranges::equal(back.dialogue.positions(), straight.dialogue.positions()));
+}
+
+TEST(Dialogue, RewindingForgetsImages) {
+  Tiny tiny;
+  const auto unread = tiny.dialogue.mark();
+  const auto expected = tiny.dialogue.read(tiny_prompt());
+  tiny.dialogue.rewind(unread);
+  EXPECT_EQ(tiny.dialogue.read(tiny_prompt()), expected) << "the image is there to be read again";
+
+  const auto read = tiny.dialogue.mark();
+  tiny.dialogue.look(tiny.pixels(), tiny.grids());
+  tiny.dialogue.rewind(read);
+  EXPECT_EQ(sentence_of(Fault::usage, [&] { (void)tiny.dialogue.segment(3, MaskPositions::text); }),
+            "segment: expected an image in the dialogue, found none");
+}
+
 TEST(Dialogue, AMaskPassLeavesItUndisturbed) {
   const std::vector<std::int32_t> next{21, 22, 23};
   const auto continued = [&](bool with_masks, bool grow) {

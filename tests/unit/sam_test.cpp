@@ -193,6 +193,30 @@ TEST(Refiner, EncodesAnImageOnceForManyQuestions) {
   EXPECT_EQ(looks, 2);
 }
 
+TEST(Conversation, AQuestionThatFailsLeavesItAsItWas) {
+  auto model = load<Engine>(goldens / "models/tied", {.threads = 1});
+  const Image image = read_image(goldens / "images-parity/wide.png");
+  const SegmentOptions options{.response = "It is <|seg|>"};
+  const auto second_answer = [&](bool fail_between) {
+    Conversation<Engine> conversation(model);
+    conversation.show(image);
+    (void)conversation.ask("the red mug", options);
+    if (fail_between) {
+      SegmentOptions stopped = options;
+      stopped.progress = [](const Progress& progress) {
+        if (progress.stage == Stage::mask) fail(Fault::usage, "enough");
+      };
+      EXPECT_THROW((void)conversation.ask("the blue cup", stopped), Error);
+    }
+    return conversation.ask("the green plate", options);
+  };
+  const Answer expected = second_answer(false);
+  const Answer found = second_answer(true);
+  EXPECT_EQ(found.input_ids, expected.input_ids);
+  ASSERT_EQ(found.masks.size(), 1U);
+  EXPECT_EQ(found.masks[0].logits, expected.masks[0].logits);
+}
+
 TEST(Refiner, LeavesAnEmptyMaskWithANote) {
   auto model = load<Engine>(goldens / "models/tied", {.threads = 1});
   Conversation<Engine> conversation(model);

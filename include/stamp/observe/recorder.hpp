@@ -33,6 +33,7 @@ class Recorder {
 
   template <class B, class T, Axis... Axes>
   void record(B& engine, std::string_view name, View<T, Axes...> view) const {
+    if (!listens_) return;
     std::vector<Number> values(static_cast<std::size_t>(view.size()));
     engine.download(std::span<Number>(values), view);
     const std::string full = prefix_ + std::string(name);
@@ -43,6 +44,7 @@ class Recorder {
   }
   void record(std::string_view name, std::initializer_list<Index> shape,
               std::span<const Number> values) const {
+    if (!listens_) return;
     const std::string full = prefix_ + std::string(name);
     check_finite(full, values);
     if (recording_ != nullptr) {
@@ -51,11 +53,16 @@ class Recorder {
   }
   template <class B, class V>
   void record(B& engine, std::string_view name, Index index, V view) const {
+    if (!listens_) return;
     record(engine, std::string(name) + "." + std::to_string(index), view);
   }
+  /// From now on it hears nothing, or everything again; as it is made it listens. Listening costs a
+  /// copy of every activation to the host.
+  void listen(bool on) { listens_ = on; }
+  [[nodiscard]] bool listens() const { return listens_; }
   [[nodiscard]] Recorder within(const std::string& prefix) const {
     Recorder inner = *this;
-    inner.prefix_ += prefix + ".";
+    if (listens_) inner.prefix_ += prefix + ".";
     return inner;
   }
 
@@ -76,6 +83,7 @@ class Recorder {
     }
   }
 
+  bool listens_ = true;
   std::string prefix_;
   Recording<Number>* recording_ = nullptr;
 };

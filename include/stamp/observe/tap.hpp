@@ -13,7 +13,8 @@ namespace stamp {
 
 /// Listens to activations: record(engine, name, view), record(engine, name, index, view) for
 /// "name.index", record(name, shape, numbers) for what is in host memory already, and
-/// within(prefix) for the same tap under "prefix.".
+/// within(prefix) for the same tap under "prefix.". Where `listens()` is false nothing is kept, and
+/// what only a tap wants need not be computed.
 template <class T, class B>
 concept Tap = requires(T tap, B& engine, View<const typename B::Element, Tokens, Hidden> view,
                        std::span<const typename B::Number> numbers) {
@@ -21,6 +22,7 @@ concept Tap = requires(T tap, B& engine, View<const typename B::Element, Tokens,
   tap.record(engine, std::string_view{}, Index{}, view);
   tap.record(std::string_view{}, std::initializer_list<Index>{}, numbers);
   tap.within(std::string{});
+  { tap.listens() } -> std::convertible_to<bool>;
 };
 
 /// Listens to nothing and leaves no trace in the program.
@@ -31,6 +33,7 @@ struct NoTap {
   static void record(B&, std::string_view, Index, const V&) {}
   template <class Number>
   static void record(std::string_view, std::initializer_list<Index>, std::span<const Number>) {}
+  static constexpr bool listens() { return false; }
   template <class Prefix>
   static NoTap within(const Prefix&) {
     return {};

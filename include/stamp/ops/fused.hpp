@@ -4,10 +4,46 @@
 // engine: it fits better than these and is taken. The residual y is what is added to.
 #pragma once
 
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <span>
 #include <stamp/ops/backend.hpp>
 #include <stamp/tensor/reshape.hpp>
+#include <vector>
 
 namespace stamp {
+
+/// The place of the first of the largest numbers, -1 where one is NaN or +inf or none above -inf.
+template <class T>
+[[nodiscard]] std::int32_t place_of_largest(std::span<const T> row) {
+  using Number = decltype(widen(row[0]));
+  constexpr Number none = -std::numeric_limits<Number>::infinity();
+  Number largest = none;
+  std::int32_t place = -1;
+  for (std::size_t at = 0; at < row.size(); ++at) {
+    const Number number = widen(row[at]);
+    if (std::isnan(number) || number == -none) return -1;
+    if (number > largest) {
+      largest = number;
+      place = static_cast<std::int32_t>(at);
+    }
+  }
+  return place;
+}
+
+/// places[row] = place_of_largest(x[row]), on the host: what greedy decoding picks. x [R, A],
+/// dense.
+template <Backend B, Axis R, Axis A>
+void first_largest(B& engine, std::span<std::int32_t> places, View<typename B::Element, R, A> x) {
+  using Number = typename B::Number;
+  const auto width = static_cast<std::size_t>(x.extents()[1]);
+  std::vector<Number> numbers(static_cast<std::size_t>(x.size()));
+  engine.download(std::span(numbers), x);
+  for (std::size_t row = 0; row < places.size(); ++row) {
+    places[row] = place_of_largest(std::span<const Number>(numbers).subspan(row * width, width));
+  }
+}
 
 /// query = rotate(query) in place, keys = rotate(key), values = value: a pass's keys and values on
 /// their way into their slots of a cache. query [R, Heads, HeadDim]; key and value

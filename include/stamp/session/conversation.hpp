@@ -96,7 +96,17 @@ class Conversation {
   /// Error{input} for a prompt that is empty, too long or not UTF-8, before anything is computed.
   /// A weight that is NaN or infinite is Error{input}, too, once it spoils an activation.
   [[nodiscard]] Answer ask(std::string_view prompt, const SegmentOptions& options = {}) {
-    return naming_bad_weights(model_, [&] { return answer_to(prompt, options); });
+    return naming_bad_weights(model_, [&] {
+      watch_.listen(false);
+      try {
+        return answer_or_rewind(prompt, options);
+      } catch (const Error& error) {
+        if (error.fault() != Fault::failure) throw;
+      }
+      // Something is not a number. Once more, and listening, to say where it was first seen.
+      watch_.listen(true);
+      return answer_or_rewind(prompt, options);
+    });
   }
 
   /// The cells of one round's masks again, in one batched pass: for tests and for speed.
@@ -104,6 +114,17 @@ class Conversation {
 
  private:
   using Number = typename B::Number;
+
+  /// Where it throws, the conversation is as it was before.
+  [[nodiscard]] Answer answer_or_rewind(std::string_view prompt, const SegmentOptions& options) {
+    const auto before = dialogue_.mark();
+    try {
+      return answer_to(prompt, options);
+    } catch (...) {
+      dialogue_.rewind(before);
+      throw;
+    }
+  }
 
   [[nodiscard]] Answer answer_to(std::string_view prompt, const SegmentOptions& options) {
     if (prompt.empty()) fail(Fault::input, "prompt empty: expected a question, found no text");
@@ -132,6 +153,9 @@ class Conversation {
     tell(options, Stage::prefill, static_cast<Index>(fresh.size()),
          static_cast<Index>(fresh.size()));
 
+    if (options.response && place_of_largest(std::span<const Number>(scores)) < 0) {
+      fail(Fault::failure, "logits: expected numbers, found others");
+    }
     answer.input_ids = ids;
     answer.output_ids = options.response ? forced : generate(std::move(scores), options);
     answer.timings.decode = watch.lap();
@@ -192,17 +216,24 @@ class Conversation {
 
   [[nodiscard]] std::vector<text::TokenId> generate(std::vector<Number> scores,
                                                     const SegmentOptions& options) {
-    text::Sampler sampler(options.sampling ? *options.sampling : model_.sampling());
+    const text::Sampling sampling = options.sampling ? *options.sampling : model_.sampling();
+    text::Sampler sampler(sampling);
     Index said = 0;
-    std::vector<float> logits;
+    const auto hear = [&](text::TokenId) { tell(options, Stage::decode, ++said, 0); };
     dialogue_.draft(options.draft);
+    const text::TokenId stop = model_.control().im_end;
+    if (text::picks_the_largest(sampling)) {
+      return dialogue_.generate_greedily(std::move(scores), stop, options.max_new_tokens, hear,
+                                         watch_);
+    }
+    std::vector<float> logits;
     return dialogue_.generate(
-        std::move(scores), model_.control().im_end, options.max_new_tokens,
+        std::move(scores), stop, options.max_new_tokens,
         [&](std::span<const Number> row, std::span<const text::TokenId> history) {
           logits.assign(row.begin(), row.end());
           return sampler.next(logits, history);
         },
-        [&](text::TokenId) { tell(options, Stage::decode, ++said, 0); }, watch_);
+        hear, watch_);
   }
 
   /// The answer as text: special tokens kept, but for the `<|im_end|>` that ends it.
@@ -305,7 +336,7 @@ class Conversation {
 
   Model<B>& model_;
   Dialogue<B> dialogue_;
-  Recorder<Number> watch_;  ///< keeps nothing; stops at the first activation that is not finite
+  Recorder<Number> watch_;  ///< keeps nothing; names the first activation that is not finite
   std::vector<text::Turn> turns_;
   std::optional<PixelPatches> patches_;  ///< shown, not yet asked about
   Answer frame_;                         ///< what an answer says about the image

@@ -32,6 +32,11 @@ struct Sampling {
   std::uint64_t seed = 0;
 };
 
+/// The next token is the first of the largest logits, whatever came before.
+[[nodiscard]] inline bool picks_the_largest(const Sampling& sampling) {
+  return sampling.choice == Choice::greedy && sampling.repetition_penalty == 1.0;
+}
+
 /// Throws Error{usage} naming the setting, its value and its range.
 inline void check(const Sampling& sampling) {
   const auto require = [](bool good, const char* name, double value, const char* range) {

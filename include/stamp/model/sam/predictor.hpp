@@ -42,7 +42,7 @@ class Predictor {
     sam_.image_encoder(engine_, features_.view(), pixels, tap.within("image_encoder"));
     copy(engine_, places_.view(), sam_.prompt_encoder.dense_positions(engine_));
     tap.record(engine_, "dense_positions", places_.view());
-    if constexpr (!std::same_as<T, NoTap>) tell_embeddings(tap);
+    if (tap.listens()) tell_embeddings(tap);
     image_ = placed;
   }
 
@@ -94,7 +94,7 @@ class Predictor {
       prediction.logits.push_back(
           full_size<Number>(one, side, sam_.config.vision.image_size, placed));
     }
-    if constexpr (!std::same_as<T, NoTap>) tell_masks(tap, prediction, placed.original);
+    if (tap.listens()) tell_masks(tap, prediction, placed.original);
     return prediction;
   }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stamp/model/stamp/draft.hpp>
 #include <stamp/model/stamp/mask_pass.hpp>
+#include <stamp/ops/fused.hpp>
 
 namespace stamp {
 
@@ -39,6 +40,7 @@ class Dialogue {
             const T& tap = {}) {
     if (grids.empty()) fail(Fault::usage, "look: expected at least one image, found none");
     flush(tap);  // what was said last belongs before the new images
+    ++looks_;
     const Index merged = stamp_.config.vision.merged_patches();
     features_ = engine_.keep(Tokens{qwen2_vl::count_patches(grids) / merged},
                              Hidden{stamp_.config.text.hidden_size});
@@ -56,7 +58,7 @@ class Dialogue {
         qwen2_vl::rope_positions(ids, unread_, stamp_.config.tokens,
                                  stamp_.config.vision.spatial_merge_size, next_position_);
     std::vector<Number> scores;
-    run(scores, ids, positions, {scores_of, scores_of + 1}, tap);
+    run(scores, Wanted::scores, ids, positions, {scores_of, scores_of + 1}, tap);
     ids_.insert(ids_.end(), ids.begin(), ids.end());
     unread_.clear();
     return scores;
@@ -72,34 +74,28 @@ class Dialogue {
   template <class Pick, class Said, class T = NoTap>
   std::vector<std::int32_t> generate(std::vector<Number> scores, std::int32_t stop, Index limit,
                                      const Pick& pick, const Said& said, const T& tap = {}) {
-    // Room for a long answer, so that words of most allocate nothing; the limit is often far more.
-    const Index likely = std::clamp<Index>(limit, 0, 256);
-    const Index room = likely + 1 + drafted_;
-    cache_.reserve(engine_, cache_.length() + room);
-    std::vector<std::int32_t> answer;
-    for (auto* const list : {&answer, &ids_}) {
-      list->reserve(list->size() + static_cast<std::size_t>(likely));
-    }
-    positions_.reserve(positions_.size() + static_cast<std::size_t>(room));
-
-    const Guesses guesses(*this);
-    while (static_cast<Index>(answer.size()) < limit) {
-      if (pending_) run_pending(scores, drafted_, tap);
+    wanted_ = Wanted::scores;
+    const auto choose = [&](std::size_t row) {
       const std::size_t vocab = scores.size() / (guesses_.size() + 1);
-      const std::size_t row = judged_;
-      const std::int32_t id = pick(std::span(scores).subspan(row * vocab, vocab), tokens());
-      answer.push_back(id);
-      ids_.push_back(id);
-      if (row < guesses_.size() && guesses_[row] == id) {
-        ++judged_;  // it has run already
-      } else {
-        forget_guesses();
-        pending_ = id;
+      return pick(std::span(scores).subspan(row * vocab, vocab), tokens());
+    };
+    return generate_by(scores, stop, limit, choose, said, tap);
+  }
+  /// The same, where the first of the largest scores is picked: they stay in the engine's memory,
+  /// and the answer is that of a `pick` that finds it. Error{failure} where a score is NaN or +inf,
+  /// or none is above -inf.
+  template <class Said, class T = NoTap>
+  std::vector<std::int32_t> generate_greedily(std::vector<Number> scores, std::int32_t stop,
+                                              Index limit, const Said& said, const T& tap = {}) {
+    largest_.assign(1, place_of_largest(std::span<const Number>(scores)));
+    wanted_ = Wanted::largest;
+    const auto choose = [&](std::size_t row) {
+      if (largest_[row] < 0) {
+        fail(Fault::failure, "logits: expected numbers, some above -inf, found others");
       }
-      said(id);
-      if (id == stop) break;
-    }
-    return answer;
+      return largest_[row];
+    };
+    return generate_by(scores, stop, limit, choose, said, tap);
   }
 
   /// From now on up to `tokens` guessed tokens run beside each token of an answer (draft.hpp).
@@ -147,6 +143,34 @@ class Dialogue {
     return masks;
   }
 
+  /// A place to come back to.
+  struct Mark {
+    std::size_t tokens;
+    std::size_t positions;
+    Index next_position;
+    std::optional<std::int32_t> pending;
+    std::vector<qwen2_vl::PatchGrid> unread;
+    Index looks;
+  };
+  [[nodiscard]] Mark mark() const {
+    return {ids_.size(), positions_.size(), next_position_, pending_, unread_, looks_};
+  }
+  /// Forgets what was read and said since. Images looked at since are forgotten, too, and with them
+  /// the one before: masks need a new `look` then.
+  void rewind(const Mark& mark) {
+    ids_.resize(mark.tokens);
+    positions_.resize(mark.positions);
+    cache_.truncate(static_cast<Index>(mark.positions));
+    next_position_ = mark.next_position;
+    pending_ = mark.pending;
+    if (looks_ == mark.looks) {
+      unread_ = mark.unread;
+    } else {
+      unread_.clear();
+      image_.reset();
+    }
+  }
+
   /// Everything read and said so far.
   [[nodiscard]] std::span<const std::int32_t> tokens() const { return ids_; }
   /// M-RoPE positions of what has run through the model.
@@ -155,6 +179,9 @@ class Dialogue {
   [[nodiscard]] const std::optional<qwen2_vl::PatchGrid>& image() const { return image_; }
 
  private:
+  /// Of the tokens that follow: the scores of all, or where the largest stands.
+  enum class Wanted { scores, largest };
+
   [[nodiscard]] MaskRequest request_for(Index token) const {
     if (!image_) fail(Fault::usage, "segment: expected an image in the dialogue, found none");
     if (token < 0 || token >= cache_.length()) {
@@ -162,6 +189,39 @@ class Dialogue {
                              ", found " + std::to_string(token));
     }
     return {token + 1, positions_[static_cast<std::size_t>(token)].t + 1};
+  }
+
+  /// The loop of phase 1; choose(row) is the token behind row `row` of the last pass.
+  template <class Choose, class Said, class T>
+  std::vector<std::int32_t> generate_by(std::vector<Number>& scores, std::int32_t stop, Index limit,
+                                        const Choose& choose, const Said& said, const T& tap) {
+    // Room for a long answer, so that words of most allocate nothing; the limit is often far more.
+    const Index likely = std::clamp<Index>(limit, 0, 256);
+    const Index room = likely + 1 + drafted_;
+    cache_.reserve(engine_, cache_.length() + room);
+    std::vector<std::int32_t> answer;
+    for (auto* const list : {&answer, &ids_}) {
+      list->reserve(list->size() + static_cast<std::size_t>(likely));
+    }
+    positions_.reserve(positions_.size() + static_cast<std::size_t>(room));
+
+    const Guesses guesses(*this);
+    while (static_cast<Index>(answer.size()) < limit) {
+      if (pending_) run_pending(scores, drafted_, tap);
+      const std::size_t row = judged_;
+      const std::int32_t id = choose(row);
+      answer.push_back(id);
+      ids_.push_back(id);
+      if (row < guesses_.size() && guesses_[row] == id) {
+        ++judged_;  // it has run already
+      } else {
+        forget_guesses();
+        pending_ = id;
+      }
+      said(id);
+      if (id == stop) break;
+    }
+    return answer;
   }
 
   /// Runs the remembered token; afterwards the cache holds all that was said.
@@ -182,7 +242,7 @@ class Dialogue {
     for (Index at = next_position_; places_.size() < ahead_.size(); ++at) {
       places_.push_back({at, at, at});
     }
-    run(scores, ahead_, places_, {0, static_cast<Index>(ahead_.size())}, tap);
+    run(scores, wanted_, ahead_, places_, {0, static_cast<Index>(ahead_.size())}, tap);
     guesses_.assign(ahead_.begin() + 1, ahead_.end());
     pending_.reset();
     ++passes_;
@@ -212,9 +272,10 @@ class Dialogue {
   };
 
   /// Runs tokens through the model behind what the cache holds. When it throws, the dialogue is as
-  /// it was. `scored` are the tokens whose scores are wanted, [scored, Vocab].
+  /// it was. `scored` are the tokens of which something is wanted: scores [scored, Vocab], or the
+  /// places of the largest, in largest_.
   template <class T>
-  void run(std::vector<Number>& scores, std::span<const std::int32_t> ids,
+  void run(std::vector<Number>& scores, Wanted wanted, std::span<const std::int32_t> ids,
            std::span<const qwen2_vl::Position> positions, KeyRange scored, const T& tap) {
     if (ids.empty()) fail(Fault::usage, "read: expected at least one token, found none");
     if (scored.begin < 0 || scored.end > static_cast<Index>(ids.size())) {
@@ -231,7 +292,7 @@ class Dialogue {
     text.record(engine_, "embeddings", x);
     const auto at = qwen2_vl::text_rotary(engine_, positions, stamp_.config.text, angles_);
     stamp_.model(engine_, x, at, cache_, before, Causal{before}, text);
-    score(scores, x, scored, text);
+    score(scores, wanted, x, scored, text);
     positions_.insert(positions_.end(), positions.begin(), positions.end());
     for (const auto& position : positions) {
       next_position_ = std::max(next_position_, position.largest() + 1);
@@ -240,15 +301,18 @@ class Dialogue {
   }
 
   template <class T>
-  void score(std::vector<Number>& scores, Activation<B, Tokens, Hidden> x, KeyRange scored,
-             const T& tap) {
-    if constexpr (!std::same_as<T, NoTap>) {
-      tap.record(engine_, "norm", stamp_.model.norm(engine_, x));
-    }
+  void score(std::vector<Number>& scores, Wanted wanted, Activation<B, Tokens, Hidden> x,
+             KeyRange scored, const T& tap) {
+    if (tap.listens()) tap.record(engine_, "norm", stamp_.model.norm(engine_, x));
     const auto last = stamp_.model.norm(engine_, rows(x, scored.begin, scored.size()));
     const auto logits = stamp_.logits(engine_, last);
     const Vocab vocab = logits.template axis<Vocab>();
     tap.record(engine_, "logits", View<typename B::Element, Vocab>(logits.data(), vocab));
+    if (wanted == Wanted::largest) {
+      largest_.resize(static_cast<std::size_t>(scored.size()));
+      first_largest(engine_, std::span(largest_), logits);
+      return;
+    }
     scores.resize(static_cast<std::size_t>(scored.size() * vocab.size));
     engine_.download(std::span(scores), logits);
   }
@@ -284,8 +348,11 @@ class Dialogue {
   std::vector<std::int32_t> ids_;
   std::vector<qwen2_vl::Position> positions_;
   Index next_position_ = 0;
+  Index looks_ = 0;
   std::optional<std::int32_t> pending_;
 
+  Wanted wanted_ = Wanted::scores;     ///< by what is being generated
+  std::vector<std::int32_t> largest_;  ///< scratch: one a row of the last pass
   Index drafted_ = 0;
   Index passes_ = 0;
   std::vector<std::int32_t> guesses_;  ///< have run behind what was said
