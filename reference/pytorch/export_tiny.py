@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 import tiny_stamp as tiny
 import tokenizer_tiny
 
-SIDE = 320                     # pictures become about SIDE * SIDE pixels, 400 cells
+SIDE = 384                     # pictures become about SIDE * SIDE pixels, 576 cells
 TEMPLATE = (
     "{% set image_count = namespace(value=0) %}{% set video_count = namespace(value=0) %}"
     "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
