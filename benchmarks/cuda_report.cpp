@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times stamp::cuda on a GPU: products and attention at the published sizes, and the phases of an
 // answer about an 896×896 image with random weights of the true 2B sizes, and SAM ViT-H. One JSON
-// line a reading;
-// gpu_report.sh runs it, gpu_peers.py times PyTorch on the same shapes.
+// line a reading; gpu_report.sh runs it, gpu_peers.py times PyTorch on the same shapes.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

@@ -237,7 +237,7 @@ template <DeviceElement T>
 void multiply(Device& device, const Product<T>& product) {
   if (product.y.rows == 0 || product.y.columns == 0) return;
   if (is_skinny(product.y.rows, product.y.columns)) {
-    kernel::skinny_products<T>(device.stream(), {product, {}, {}, 1});
+    kernel::skinny_products<T>(device.stream(), {product, {}, {}});
   } else if (!library_product<T>(device, product)) {
     kernel::plain_product<T>(device.stream(), product);
   }

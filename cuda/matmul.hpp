@@ -91,7 +91,7 @@ void matmul_qkv(Engine<T>& engine, View<T, R, Q> query, View<T, R, K> key, View<
     return detail::checked_product(y, x, to.weight, detail::checked_bias<T>(to.bias, to.weight.out),
                                    Into::store);
   };
-  const JoinedProducts<T> products{of(query, to_query), of(key, to_key), of(value, to_value), 3};
+  const JoinedProducts<T> products{of(query, to_query), of(key, to_key), of(value, to_value)};
   if (query.extents()[0] <= skinny_rows) {
     kernel::skinny_products<T>(engine.device().stream(), products);
     return;

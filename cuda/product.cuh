@@ -45,9 +45,8 @@ __host__ __device__ void dot_rows(const T* w, Erased<const T> x, Index first, in
 }
 template <class T>
 [[nodiscard]] constexpr Index output_groups(const JoinedProducts<T>& products) {
-  return output_groups(products.first.y.columns) +
-         (products.count > 1 ? output_groups(products.second.y.columns) : 0) +
-         (products.count > 2 ? output_groups(products.third.y.columns) : 0);
+  return output_groups(products.first.y.columns) + output_groups(products.second.y.columns) +
+         output_groups(products.third.y.columns);
 }
 
 /// Every operand can be read 16 bytes at once.
@@ -69,10 +68,10 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
   Index group = block.x() % groups;
   Product<T> p = products.first;
   // One by one, for an index into the arguments would move them to memory.
-  if (products.count > 1 && group >= output_groups(p.y.columns)) {
+  if (group >= output_groups(p.y.columns)) {
     group -= output_groups(p.y.columns);
     p = products.second;
-    if (products.count > 2 && group >= output_groups(p.y.columns)) {
+    if (group >= output_groups(p.y.columns)) {
       group -= output_groups(p.y.columns);
       p = products.third;
     }

@@ -19,11 +19,10 @@ struct Product {
   Into into = Into::store;
 };
 
-/// Up to three products that read one x, done by one kernel.
+/// Up to three products that read one x, done by one kernel; those that are not there are empty.
 template <class T>
 struct JoinedProducts {
   Product<T> first, second, third;
-  int count = 1;
 };
 
 /// Rows up to which the weights set the pace: each is read once for all rows, and nothing else

@@ -76,7 +76,7 @@ void matmul(Walked<T>& engine, View<T, R, O> y, In<T, R, I> x, const reference::
   auto other = product;
   const auto copy = engine.template allocate<T>(y.template axis_at<0>(), y.template axis_at<1>());
   other.y = erase(copy);
-  walked::skinny_products(cuda::JoinedProducts<T>{product, {}, {}, 1});
+  walked::skinny_products(cuda::JoinedProducts<T>{product, {}, {}});
   walked::plain_product(other);
   walked::expect_agreement<T>("two products", erase(View<const T, R, O>(y)),
                               erase(View<const T, R, O>(copy)));
@@ -87,7 +87,7 @@ void matmul(Walked<T>& engine, View<T, R, O> y, In<T, R, I> x, View<const T, O, 
   const auto frame = engine.frame();
   const auto dense = engine.template allocate<T>(w.template axis_at<0>(), w.template axis_at<1>());
   copy(engine, dense, w);
-  walked::skinny_products(cuda::JoinedProducts<T>{{erase(y), erase(x), dense.data()}, {}, {}, 1});
+  walked::skinny_products(cuda::JoinedProducts<T>{{erase(y), erase(x), dense.data()}, {}, {}});
 }
 
 /// One kernel, whatever the number of rows.
@@ -107,7 +107,7 @@ void matmul_qkv(Walked<T>&, View<T, R, Q> query, View<T, R, K> key, View<T, R, K
   };
   const cuda::Product<T> first = of(query, to_query);
   const cuda::Product<T> second = of(key, to_key);
-  walked::skinny_products(cuda::JoinedProducts<T>{first, second, of(value, to_value), 3});
+  walked::skinny_products(cuda::JoinedProducts<T>{first, second, of(value, to_value)});
 }
 
 template <Element T, Axis... Axes>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// requirement::HasEmbed and HasRotate on every engine.
+// requirement::HasEmbed and HasRotate, and the place of the largest number, on every engine.
 #include <algorithm>
 #include <limits>
 #include <stamp/ops/fused.hpp>
