@@ -224,10 +224,7 @@ void matmul_qkv(Engine& engine, View<float, R, Q> query, View<float, R, K> key,
   const Panels& k = to_key.weight.panels;
   const Panels& v = to_value.weight.panels;
   if (k.type != q.type || v.type != q.type) {  // few outputs stay in float32
-    matmul(engine, query, x, to_query.weight, to_query.bias);
-    matmul(engine, key, x, to_key.weight, to_key.bias);
-    matmul(engine, value, x, to_value.weight, to_value.bias);
-    return;
+    return stamp::matmul_qkv(engine, query, key, value, x, to_query, to_key, to_value);
   }
   detail::check_product(query, x, to_query.weight);
   detail::check_product(key, x, to_key.weight);

@@ -87,18 +87,15 @@ void matmul_add(Engine<T>& engine, View<T, R, O> y, const X& x, const Matrix<T, 
 template <DeviceElement T, Axis R, Axis Q, Axis K, class X, class ToQuery, class ToKey>
 void matmul_qkv(Engine<T>& engine, View<T, R, Q> query, View<T, R, K> key, View<T, R, K> value,
                 const X& x, const ToQuery& to_query, const ToKey& to_key, const ToKey& to_value) {
+  if (query.extents()[0] > skinny_rows) {
+    return stamp::matmul_qkv(engine, query, key, value, x, to_query, to_key, to_value);
+  }
   const auto of = [&](const auto& y, const auto& to) {
     return detail::checked_product(y, x, to.weight, detail::checked_bias<T>(to.bias, to.weight.out),
                                    Into::store);
   };
   const JoinedProducts<T> products{of(query, to_query), of(key, to_key), of(value, to_value)};
-  if (query.extents()[0] <= skinny_rows) {
-    kernel::skinny_products<T>(engine.device().stream(), products);
-    return;
-  }
-  multiply<T>(engine.device(), products.first);
-  multiply<T>(engine.device(), products.second);
-  multiply<T>(engine.device(), products.third);
+  kernel::skinny_products<T>(engine.device().stream(), products);
 }
 
 /// y += fc2(quick_gelu(fc1(x))) (ops/fused.hpp).

@@ -74,12 +74,11 @@ class Dialogue {
   template <class Pick, class Said, class T = NoTap>
   std::vector<std::int32_t> generate(std::vector<Number> scores, std::int32_t stop, Index limit,
                                      const Pick& pick, const Said& said, const T& tap = {}) {
-    wanted_ = Wanted::scores;
     const auto choose = [&](std::size_t row) {
       const std::size_t vocab = scores.size() / (guesses_.size() + 1);
       return pick(std::span(scores).subspan(row * vocab, vocab), tokens());
     };
-    return generate_by(scores, stop, limit, choose, said, tap);
+    return generate_by(scores, Wanted::scores, stop, limit, choose, said, tap);
   }
   /// The same, where the first of the largest scores is picked: they stay in the engine's memory,
   /// and the answer is that of a `pick` that finds it. Error{failure} where a score is NaN or +inf,
@@ -88,14 +87,13 @@ class Dialogue {
   std::vector<std::int32_t> generate_greedily(std::vector<Number> scores, std::int32_t stop,
                                               Index limit, const Said& said, const T& tap = {}) {
     largest_.assign(1, place_of_largest(std::span<const Number>(scores)));
-    wanted_ = Wanted::largest;
     const auto choose = [&](std::size_t row) {
       if (largest_[row] < 0) {
         fail(Fault::failure, "logits: expected numbers, some above -inf, found others");
       }
       return largest_[row];
     };
-    return generate_by(scores, stop, limit, choose, said, tap);
+    return generate_by(scores, Wanted::largest, stop, limit, choose, said, tap);
   }
 
   /// From now on up to `tokens` guessed tokens run beside each token of an answer (draft.hpp).
@@ -193,8 +191,9 @@ class Dialogue {
 
   /// The loop of phase 1; choose(row) is the token behind row `row` of the last pass.
   template <class Choose, class Said, class T>
-  std::vector<std::int32_t> generate_by(std::vector<Number>& scores, std::int32_t stop, Index limit,
-                                        const Choose& choose, const Said& said, const T& tap) {
+  std::vector<std::int32_t> generate_by(std::vector<Number>& scores, Wanted wanted,
+                                        std::int32_t stop, Index limit, const Choose& choose,
+                                        const Said& said, const T& tap) {
     // Room for a long answer, so that words of most allocate nothing; the limit is often far more.
     const Index likely = std::clamp<Index>(limit, 0, 256);
     const Index room = likely + 1 + drafted_;
@@ -207,7 +206,7 @@ class Dialogue {
 
     const Guesses guesses(*this);
     while (static_cast<Index>(answer.size()) < limit) {
-      if (pending_) run_pending(scores, drafted_, tap);
+      if (pending_) run_pending(scores, wanted, drafted_, tap);
       const std::size_t row = judged_;
       const std::int32_t id = choose(row);
       answer.push_back(id);
@@ -229,12 +228,12 @@ class Dialogue {
   void flush(const T& tap) {
     if (!pending_) return;
     std::vector<Number> unused;
-    run_pending(unused, 0, tap);
+    run_pending(unused, Wanted::largest, 0, tap);
   }
   /// Runs the remembered token and up to `most` guesses behind it; scores are those that follow
   /// each, [1 + guesses, Vocab].
   template <class T>
-  void run_pending(std::vector<Number>& scores, Index most, const T& tap) {
+  void run_pending(std::vector<Number>& scores, Wanted wanted, Index most, const T& tap) {
     const auto draft = draft_from(ids_, most);
     ahead_.assign(1, *pending_);
     ahead_.insert(ahead_.end(), draft.begin(), draft.end());
@@ -242,7 +241,7 @@ class Dialogue {
     for (Index at = next_position_; places_.size() < ahead_.size(); ++at) {
       places_.push_back({at, at, at});
     }
-    run(scores, wanted_, ahead_, places_, {0, static_cast<Index>(ahead_.size())}, tap);
+    run(scores, wanted, ahead_, places_, {0, static_cast<Index>(ahead_.size())}, tap);
     guesses_.assign(ahead_.begin() + 1, ahead_.end());
     pending_.reset();
     ++passes_;
@@ -351,7 +350,6 @@ class Dialogue {
   Index looks_ = 0;
   std::optional<std::int32_t> pending_;
 
-  Wanted wanted_ = Wanted::scores;     ///< by what is being generated
   std::vector<std::int32_t> largest_;  ///< scratch: one a row of the last pass
   Index drafted_ = 0;
   Index passes_ = 0;
