@@ -15,8 +15,9 @@
 
 namespace stamp::cpu {
 
-inline constexpr Index panel_width = 64;  ///< outputs a panel
-inline constexpr Index word_block = 16;   ///< words are padded to a multiple of this
+inline constexpr Index panel_width = 64;   ///< outputs a panel
+inline constexpr Index word_block = 16;    ///< words are padded to a multiple of this
+inline constexpr Index spread_block = 64;  ///< numbers that are mixed before they become bytes
 
 /// One task of attention: `rows` queries of one head over all keys.
 struct AttendTask {
@@ -81,6 +82,10 @@ struct Kernels {
 
   /// Round to nearest even.
   void (*to_bf16)(std::uint16_t* y, const float* x, Index count);
+  /// y = x·H/8 for each whole block of 64 numbers, H the Hadamard matrix; the rest is copied. H/8
+  /// is its own inverse and symmetric, so that x·w = (x·H/8)·(w·H/8): a number that stands out in x
+  /// or w is spread over 64, which is what their bytes need. y may be x.
+  void (*spread)(float* y, const float* x, Index count);
   /// y = round(x/scale) with scale = max|x|/127; returns scale.
   float (*to_int8)(std::int8_t* y, const float* x, Index count);
   /// y = zero + round(x/scale), from 0 to 255, with scale = (max - min)/255 where min ≤ 0 ≤ max: a

@@ -47,20 +47,24 @@ inline Operand operand_of(Engine& engine, ConstRows x, Compute type) {
   const Index words = Panels::words_of(type, x.columns);
   auto* const to = engine.arena().allocate<std::uint32_t>(x.rows * words);
   auto* const scales = type == Compute::int8 ? engine.arena().allocate<ByteScale>(x.rows) : nullptr;
-  const auto round = [&](Index row) {
+  const Index floats = type == Compute::int8 ? x.columns : 0;
+  auto* const spread = engine.arena().allocate<float>(engine.pool().count() * floats);
+  const auto round = [&](Index row, Index thread) {
     std::uint32_t* const y = to + row * words;
     y[words - 1] = 0;
     if (type == Compute::int8) {
-      scales[row] = k.to_uint8(reinterpret_cast<std::uint8_t*>(y), x.row(row), x.columns);
+      float* const mixed = spread + thread * floats;
+      k.spread(mixed, x.row(row), x.columns);
+      scales[row] = k.to_uint8(reinterpret_cast<std::uint8_t*>(y), mixed, x.columns);
     } else {
       k.to_bf16(reinterpret_cast<std::uint16_t*>(y), x.row(row), x.columns);
     }
   };
   constexpr Index together = 16;
   engine.pool().run(
-      (x.rows + together - 1) / together, x.rows * x.columns / 4, [&](Index task, Index) {
+      (x.rows + together - 1) / together, x.rows * x.columns / 4, [&](Index task, Index thread) {
         for (Index row = task * together; row < std::min(x.rows, (task + 1) * together); ++row) {
-          round(row);
+          round(row, thread);
         }
       });
   return {to, words, scales, false};

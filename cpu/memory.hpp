@@ -4,6 +4,7 @@
 
 #include <span>
 #include <stamp/cpu/panels.hpp>
+#include <stamp/cpu/precision.hpp>
 #include <stamp/cpu/simd/amx.hpp>
 #include <stamp/cpu/simd/avx2.hpp>
 #include <stamp/ops/fused.hpp>
@@ -79,8 +80,13 @@ class Engine {
   template <Axis Out, Axis In>
   [[nodiscard]] Matrix<Out, In> matrix(const StoredTensor& stored, Out out, In in) {
     // Few outputs are no big matrix: the mask classifier stays in float32.
-    const Compute type = out.size < 16 ? Compute::fp32 : compute_;
+    const Compute type = out.size < 16 ? Compute::fp32 : weights_;
     return {pack(pool_, *kernels_, stored, out.size, in.size, type), out, in};
+  }
+
+  /// stamp::bind says whose weights come next.
+  void binding(std::string_view leaf) {
+    weights_ = compute_ == Compute::int8 && stays_bf16(leaf) ? Compute::bf16 : compute_;
   }
 
   template <Axis Rows, Axis Width>
@@ -132,6 +138,7 @@ class Engine {
   }
 
   Compute compute_;
+  Compute weights_ = compute_;  ///< of the leaf that is being bound
   Isa isa_;
   const Kernels* kernels_;
   Arena arena_;

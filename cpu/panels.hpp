@@ -15,8 +15,9 @@
 
 namespace stamp::cpu {
 
-/// W [out, in] as panels of words (kernels.hpp). int8 keeps, per output, scale = max|w|/127 and
-/// the sum of its integers, which takes the zero of unsigned activations out of a product.
+/// W [out, in] as panels of words (kernels.hpp). int8 packs spread rows
+/// (Kernels::spread) and keeps, per output, scale = max|w|/127 and the sum of its integers, which
+/// takes the zero of unsigned activations out of a product.
 struct Panels {
   Compute type = Compute::fp32;
   Index out = 0;
@@ -72,6 +73,7 @@ inline void words_of_row(const Kernels& kernels, Panels& w, const StoredTensor& 
     for (std::size_t in = 0; in < row.size(); ++in) halves[in] = bfloat16(row[in]).bits;
     return;
   }
+  kernels.spread(row.data(), row.data(), w.in);
   auto* const bytes = reinterpret_cast<std::int8_t*>(words);
   const float scale = kernels.to_int8(bytes, row.data(), w.in);
   std::int32_t sum = 0;

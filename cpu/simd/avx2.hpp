@@ -95,6 +95,7 @@ inline constexpr Kernels kernels{
     .product_bf16 = nullptr,
     .product_int8 = nullptr,
     .to_bf16 = nullptr,
+    .spread = nullptr,
     .to_int8 = nullptr,
     .to_uint8 = nullptr,
     .from_int32 = nullptr,

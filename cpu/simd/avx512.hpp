@@ -135,6 +135,18 @@ inline void to_bf16(std::uint16_t* y, const float* x, Index count) {
   }
 }
 
+/// The sum of each lane and its partner, or, in the second lane of a pair, their difference.
+STAMP_INLINE Vector butterfly(Vector v, Vector exchanged, __mmask16 second) {
+  return _mm512_mask_sub_ps(_mm512_add_ps(v, exchanged), second, exchanged, v);
+}
+/// v·H with the Hadamard matrix of 16: a butterfly for each bit of a lane's number.
+STAMP_INLINE Vector within_vector(Vector v) {
+  v = butterfly(v, _mm512_maskz_permute_ps(every, v, 0b10110001), 0xaaaa);
+  v = butterfly(v, _mm512_maskz_permute_ps(every, v, 0b01001110), 0xcccc);
+  v = butterfly(v, _mm512_maskz_shuffle_f32x4(every, v, v, 0b10110001), 0xf0f0);
+  return butterfly(v, _mm512_maskz_shuffle_f32x4(every, v, v, 0b01001110), 0xff00);
+}
+
 /// zero + round(v) as bytes, and round(v) as signed ones; both end at their type's limits.
 STAMP_INLINE void store_bytes(std::uint8_t* to, Vector v, std::int32_t zero, Index count) {
   const __m512i whole =
@@ -173,6 +185,7 @@ inline constexpr Kernels kernels{
     .product_bf16 = product<Bf16Words>,
     .product_int8 = product<Int8Words>,
     .to_bf16 = to_bf16,
+    .spread = spread,
     .to_int8 = to_int8,
     .to_uint8 = to_uint8,
     .from_int32 = from_int32,

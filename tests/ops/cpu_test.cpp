@@ -18,8 +18,30 @@ Numbers as_bf16(Numbers x) {
   for (double& value : x) value = rounded<bfloat16>(value);
   return x;
 }
-/// Each row to whole multiples of its largest number / 127, as weights are.
+/// Each whole block of 64 numbers of a row times the Hadamard matrix over 8, in floats: a sum and a
+/// difference for each bit of a number's place.
+Numbers spread(Numbers x, Index columns) {
+  const auto length = static_cast<std::size_t>(columns);
+  for (std::size_t row = 0; row < x.size(); row += length) {
+    for (std::size_t block = 0; block + 64 <= length; block += 64) {
+      double* const v = x.data() + row + block;
+      for (std::size_t bit = 1; bit < 64; bit *= 2) {
+        for (std::size_t at = 0; at < 64; ++at) {
+          if ((at & bit) != 0) continue;
+          const auto a = static_cast<float>(v[at]);
+          const auto b = static_cast<float>(v[at + bit]);
+          v[at] = a + b;
+          v[at + bit] = a - b;
+        }
+      }
+      for (std::size_t at = 0; at < 64; ++at) v[at] /= 8;
+    }
+  }
+  return x;
+}
+/// Each row, spread, to whole multiples of its largest number / 127, as weights are.
 Numbers as_int8(Numbers x, Index columns) {
+  x = spread(std::move(x), columns);
   for (std::size_t row = 0; row < x.size(); row += static_cast<std::size_t>(columns)) {
     float most = 0;
     for (std::size_t at = 0; at < static_cast<std::size_t>(columns); ++at) {
@@ -34,8 +56,9 @@ Numbers as_int8(Numbers x, Index columns) {
   return x;
 }
 
-/// Each row to whole multiples of its range / 255, as activations are.
+/// Each row, spread, to whole multiples of its range / 255, as activations are.
 Numbers as_uint8(Numbers x, Index columns) {
+  x = spread(std::move(x), columns);
   for (std::size_t row = 0; row < x.size(); row += static_cast<std::size_t>(columns)) {
     float least = 0;
     float most = 0;
@@ -124,6 +147,26 @@ TEST(Bytes, ARowThatIsNotFiniteGivesNoNumbers) {
     for (std::size_t at = 0; at < found.size(); ++at) {
       EXPECT_EQ(std::isnan(found[at]), at / 64 == 1) << fault << ", number " << at;
     }
+  }
+}
+
+TEST(Bytes, TheFirstBlockTheFirstLayerAndTheMergerKeepBfloat16) {
+  if (!wide()) GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
+  const StoredWeight weight(ElementType::bfloat16, {Index{64}, Index{70}}, 1);
+  const auto kept_in = [&](Compute compute, const char* leaf) {
+    cpu::Engine engine(1, compute);
+    engine.binding(leaf);
+    return engine.matrix(weight.stored(), Ffn{64}, Hidden{70}).panels.type;
+  };
+  for (const char* leaf :
+       {"model.layers.0.mlp.down_proj", "visual.blocks.0.attn.qkv", "visual.merger.mlp.2",
+        "layers.0.self_attn.q_proj", "visual.patch_embed"}) {
+    EXPECT_EQ(kept_in(Compute::int8, leaf), Compute::bf16) << leaf;
+    EXPECT_EQ(kept_in(Compute::fp32, leaf), Compute::fp32) << leaf;
+  }
+  for (const char* leaf : {"model.layers.10.mlp.down_proj", "visual.blocks.1.attn.qkv", "lm_head",
+                           "my_layers.0.mlp", ""}) {
+    EXPECT_EQ(kept_in(Compute::int8, leaf), Compute::int8) << leaf;
   }
 }
 

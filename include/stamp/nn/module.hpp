@@ -101,15 +101,22 @@ template <WeightSource Source>
   return problems;
 }
 
-/// Gives every leaf of `module` its tensors. Throws Error{input} that lists the first twenty
-/// missing or misshapen tensors together, before anything is bound.
+/// Gives every leaf of `module` its tensors. An engine with `binding(name)` is told which leaf
+/// comes, since what it keeps a weight in may depend on its place, and with "" that all are bound.
+/// Throws Error{input} that lists the first twenty missing or misshapen tensors together, before
+/// anything is bound.
 template <class B, class M, WeightSource Source>
 void bind(B& engine, M& module, const Source& source, const std::string& scope = "") {
   const std::vector<std::string> problems = mismatches(expected_tensors(module, scope), source);
   if (!problems.empty()) fail(Fault::input, first_of(problems));
+  const auto tell = [&](const std::string& name) {
+    if constexpr (requires { engine.binding(name); }) engine.binding(name);
+  };
   for_each_leaf(module, scope, [&](auto& leaf, const std::string& name) {
+    tell(name);
     leaf.bind(engine, [&](std::string_view tensor) { return *source.find(join(name, tensor)); });
   });
+  tell({});
 }
 
 /// "(Ffn 8960, Hidden 1536)".
