@@ -120,13 +120,19 @@ def summary(chosen, sides, ceilings):
     return rows
 
 
-def compare(chosen):
-    make = [sys.executable, HERE / "make_checkpoint.py", "--layers", str(chosen.layers), "--blocks", str(chosen.blocks)]
-    folder = ROOT / f"build/random-2b-{chosen.layers}x{chosen.blocks}"
+def checkpoint(layers, blocks):
+    """The folder with random weights of that depth, made where it is missing."""
+    folder = ROOT / f"build/random-2b-{layers}x{blocks}"
     if not folder.exists():
         partial = folder.with_name(folder.name + ".partial")
-        subprocess.run([*make, "--out", partial], check=True)
+        subprocess.run([sys.executable, HERE / "make_checkpoint.py", "--layers", str(layers), "--blocks", str(blocks),
+                        "--out", partial], check=True)
         partial.rename(folder)
+    return folder
+
+
+def compare(chosen):
+    folder = checkpoint(chosen.layers, chosen.blocks)
     load = [os.getloadavg()[0]]
     ceilings = [ceiling(chosen.programs / "ceiling", chosen.threads)]
     asked = ["--model", folder, "--pixels", chosen.pixels, "--decode", chosen.decode, "--threads", chosen.threads]
@@ -249,13 +255,14 @@ def between_marks(name, text):
     readme.write_text(f"{head}{begin}\n{text}\n{end}" + rest.split(end)[1])
 
 
-def write_readme(name, pattern, parts_of):
+def write_readme(name, pattern, parts_of, picture=True):
     """Between the marks of that name: for every result of the pattern its command's options, table and notes."""
     parts = []
     for path in sorted(RESULTS.glob(pattern)):
         options, table_, notes_ = parts_of(json.loads(path.read_text()))
-        parts += [f"`bash benchmarks/compare_pytorch.sh {options}`", table_, notes_,
-                  f"![{path.stem}](results/{path.stem}.svg)"]
+        parts += [f"`bash benchmarks/compare_pytorch.sh {options}`", table_, notes_]
+        if picture:
+            parts.append(f"![{path.stem}](results/{path.stem}.svg)")
     between_marks(name, "\n\n".join(parts))
 
 

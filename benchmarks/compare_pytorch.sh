@@ -4,6 +4,7 @@
 # Makes what is missing: the Python environment, oneDNN, the programs, the checkpoint (4.4 GB under build/).
 #   bash benchmarks/compare_pytorch.sh [--pixels 504|896] [--dtype bf16|int8|fp32] …    # --help names all options
 #   bash benchmarks/compare_pytorch.sh --sam [--model vit_h] [--dtype bf16|int8|fp32] …    # SAM instead (1.3 GB)
+#   bash benchmarks/compare_pytorch.sh --openvino [--pixels 504|896] [--dtype bf16|int8] …    # OpenVINO, prefill and decode
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash reference/pytorch/venv.sh
@@ -20,4 +21,10 @@ if [[ ${1:-} == --sam ]]; then
   exec .venv/bin/python benchmarks/compare_sam.py "$@"
 fi
 cmake --build build --target phases ceiling -j 1
+if [[ ${1:-} == --openvino ]]; then
+  shift
+  .venv/bin/python -c 'import openvino' 2>/dev/null ||
+    .venv/bin/pip install --quiet --disable-pip-version-check openvino==2026.4.0
+  exec .venv/bin/python benchmarks/compare_openvino.py "$@"
+fi
 exec .venv/bin/python benchmarks/compare_pytorch.py "$@"

@@ -23,31 +23,36 @@ inline void decode_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<c
   const Index group = y.heads / key.heads;
   const Index shares = (key.rows + decode_keys - 1) / decode_keys;
   const Index tasks = key.heads * shares;
-  auto* const largest = engine.arena().allocate<float>(tasks * group);
-  auto* const sums = engine.arena().allocate<float>(tasks * group);
-  auto* const parts = engine.arena().allocate<float>(tasks * group * y.dim);
+  auto* const largest = engine.arena().allocate<float>(y.rows * tasks * group);
+  auto* const sums = engine.arena().allocate<float>(y.rows * tasks * group);
+  auto* const parts = engine.arena().allocate<float>(y.rows * tasks * group * y.dim);
   auto* const scores = engine.arena().allocate<float>(engine.pool().count() * group * decode_keys);
+  // Tasks that follow each other read the same keys, which stay in the cache.
+  const Index work = y.rows * y.heads * key.rows * key.dim / 8;
+  engine.pool().run(y.rows * tasks, work, [&](Index task, Index thread) {
+    const Index row = task % y.rows;
+    const Index part = task / y.rows;
+    const Index head = part / shares;
+    const Index begin = part % shares * decode_keys;
+    const Index place = (row * tasks + part) * group;
+    engine.kernels().decode({.query = query.data + row * query.stride + head * group * y.dim,
+                             .key = key.data + head * y.dim,
+                             .value = value.data + head * y.dim,
+                             .key_stride = key.stride,
+                             .value_stride = value.stride,
+                             .heads = group,
+                             .dim = y.dim,
+                             .visible = visible[row],
+                             .keys = {begin, std::min(key.rows, begin + decode_keys)},
+                             .scale = scale,
+                             .largest = largest + place,
+                             .sum = sums + place,
+                             .y = parts + place * y.dim,
+                             .scores = scores + thread * group * decode_keys});
+  });
   for (Index row = 0; row < y.rows; ++row) {
-    engine.pool().run(tasks, y.heads * key.rows * key.dim / 8, [&](Index task, Index thread) {
-      const Index head = task / shares;
-      const Index begin = task % shares * decode_keys;
-      engine.kernels().decode({.query = query.data + row * query.stride + head * group * y.dim,
-                               .key = key.data + head * y.dim,
-                               .value = value.data + head * y.dim,
-                               .key_stride = key.stride,
-                               .value_stride = value.stride,
-                               .heads = group,
-                               .dim = y.dim,
-                               .visible = visible[row],
-                               .keys = {begin, std::min(key.rows, begin + decode_keys)},
-                               .scale = scale,
-                               .largest = largest + task * group,
-                               .sum = sums + task * group,
-                               .y = parts + task * group * y.dim,
-                               .scores = scores + thread * group * decode_keys});
-    });
     for (Index head = 0; head < y.heads; ++head) {
-      const Index first = head / group * shares;
+      const Index first = row * tasks + head / group * shares;
       const auto at = [&](Index share) { return (first + share) * group + head % group; };
       float most = -INFINITY;
       for (Index share = 0; share < shares; ++share) {

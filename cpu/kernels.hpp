@@ -95,7 +95,8 @@ struct Kernels {
   void (*from_int32)(float* y, const std::int32_t* x, const std::int32_t* sums, const float* scales,
                      ByteScale row, Index count);
 
-  void (*add)(float* y, const float* x, Index count);  ///< y += x
+  void (*add)(float* y, const float* x, Index count);                  ///< y += x
+  void (*sum)(float* z, const float* x, const float* y, Index count);  ///< z = x + y
   void (*rms_norm)(float* y, const float* x, const float* weight, float eps, Index count);
   void (*layer_norm)(float* y, const float* x, const float* weight, const float* bias, float eps,
                      Index count);

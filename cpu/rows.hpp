@@ -137,6 +137,17 @@ void add(Engine& engine, View<float, Axes...> y, In<float, Axes...> x) {
   });
 }
 
+/// z = x + y in one step (ops/fused.hpp).
+template <Axis R, Axis A, class X, class Y>
+void sum(Engine& engine, View<float, R, A> z, const X& x, const Y& y) {
+  check_same_shape("sum", z, x);
+  check_same_shape("sum", z, y);
+  detail::for_each_row(engine, z.extents()[0], z.row_size(), [&](Index row) {
+    engine.kernels().sum(z.data() + row * z.stride(), x.data() + row * x.stride(),
+                         y.data() + row * y.stride(), z.row_size());
+  });
+}
+
 /// requirement::HasCopy
 template <Axis... Axes>
 void copy(Engine& engine, View<float, Axes...> y, In<float, Axes...> x) {

@@ -100,6 +100,7 @@ inline constexpr Kernels kernels{
     .to_uint8 = nullptr,
     .from_int32 = nullptr,
     .add = add,
+    .sum = sum,
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .quick_gelu = quick_gelu,

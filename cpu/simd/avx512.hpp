@@ -190,6 +190,7 @@ inline constexpr Kernels kernels{
     .to_uint8 = to_uint8,
     .from_int32 = from_int32,
     .add = add,
+    .sum = sum,
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .quick_gelu = quick_gelu,

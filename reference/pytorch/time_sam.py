@@ -8,6 +8,7 @@ prompt through the `decoder` up to full-size logits, and the low-resolution `log
 """
 import argparse
 import json
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from sam_goldens import hugging_face_model
 from sam_model import MEAN, STD, published_config
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+PROMPTS = 21  # asked after each encoding; the median counts
 POINT = (500.0, 375.0)
 
 
@@ -36,13 +38,14 @@ def run(model, pixels, dtype):
     clock = [time.perf_counter()]
     image = model.get_image_embeddings(pixels)
     clock.append(time.perf_counter())
-    found = model(image_embeddings=image, input_points=torch.tensor([[[POINT]]], dtype=dtype),
-                  input_labels=torch.ones(1, 1, 1, dtype=torch.long), multimask_output=False)
-    low = found.pred_masks[0, 0]
-    F.interpolate(low[None].float(), (side, side), mode="bilinear", align_corners=False)
-    clock.append(time.perf_counter())
-    encoder, decoder = (after - before for before, after in zip(clock, clock[1:]))
-    return {"encoder": encoder, "decoder": decoder, "logits": low.flatten().float().tolist()}
+    for _ in range(PROMPTS):
+        found = model(image_embeddings=image, input_points=torch.tensor([[[POINT]]], dtype=dtype),
+                      input_labels=torch.ones(1, 1, 1, dtype=torch.long), multimask_output=False)
+        low = found.pred_masks[0, 0]
+        F.interpolate(low[None].float(), (side, side), mode="bilinear", align_corners=False)
+        clock.append(time.perf_counter())
+    encoder, *decoder = (after - before for before, after in zip(clock, clock[1:]))
+    return {"encoder": encoder, "decoder": statistics.median_high(decoder), "logits": low.flatten().float().tolist()}
 
 
 def main():

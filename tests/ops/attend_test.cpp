@@ -109,7 +109,8 @@ TYPED_TEST(Attend, CausalOverEveryHeadLayout) {
 TYPED_TEST(Attend, CausalAndBidirectionalOverOddLengths) {
   for (const Shape& s : {Shape{1, 1, 1, 1, 16}, Shape{0, 0, 2, 1, 16}, Shape{0, 3, 2, 1, 16},
                          Shape{63, 63, 2, 1, 16}, Shape{64, 64, 1, 1, 16}, Shape{67, 131, 2, 2, 8},
-                         Shape{130, 137, 2, 1, 4}}) {
+                         Shape{130, 137, 2, 1, 4}, Shape{7, 1100, 4, 2, 16},
+                         Shape{16, 600, 2, 1, 8}, Shape{4, 1100, 3, 1, 64}}) {
     const auto frame = this->backend.frame();
     Call<TypeParam> call(this->backend, s, 0);
     const Index history = s.keys - s.rows;

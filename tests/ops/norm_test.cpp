@@ -68,6 +68,8 @@ TYPED_TEST(Norm, EqualThePlainLoop) {
       expect_close<T>(
           plain_layer_norm(x.values(), weight.rounded_to<T>(), bias.rounded_to<T>(), eps),
           y.found(), "layer_norm");
+      layer_norm(this->backend, x.view(), x.input(), w, b, eps);
+      EXPECT_EQ(x.found(), y.found()) << "layer_norm in place";
     }
   }
 }

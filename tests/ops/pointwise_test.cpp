@@ -32,6 +32,9 @@ TYPED_TEST(Pointwise, AddAndCopyEqualThePlainLoop) {
     const Operand<TypeParam, Tokens, Hidden> y(this->backend, Tokens{rows}, Hidden{columns}, 2,
                                                margin, 8);
     const Operand<TypeParam, Tokens, Hidden> z(this->backend, Tokens{rows}, Hidden{columns}, 3);
+    sum(this->backend, z.view(), x.input(), y.input());
+    expect_close<T>(plain(x.values(), y.values(), [](double a, double b) { return a + b; }),
+                    z.found(), "sum");
     add(this->backend, y.view(), x.input());
     expect_close<T>(plain(y.values(), x.values(), [](double a, double b) { return a + b; }),
                     y.found(), "add");

@@ -25,6 +25,12 @@ struct LayerNorm {
     return y;
   }
 
+  /// x [Rows, A] becomes its norm.
+  template <Axis Rows>
+  void in_place(B& engine, Activation<B, Rows, A> x) const {
+    layer_norm(engine, x, x, weight, bias, eps);
+  }
+
   template <class Visit>
   void tensors(const Visit& visit) const {
     visit("weight", {axis.size}, describe_axes(axis));

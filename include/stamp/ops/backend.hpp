@@ -112,7 +112,7 @@ concept HasRmsNorm = requires(B& engine, View<typename B::Element, Tokens, Hidde
 };
 
 /// layer_norm(engine, y, x, weight, bias, eps): y = (x - mean) / sqrt(variance + eps) · weight +
-/// bias a row, biased variance. torch.nn.functional.layer_norm.
+/// bias a row, biased variance; y may be x. torch.nn.functional.layer_norm.
 template <class B>
 concept HasLayerNorm = requires(B& engine, View<typename B::Element, Patches, VisionHidden> y,
                                 View<const typename B::Element, Patches, VisionHidden> x,

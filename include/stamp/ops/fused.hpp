@@ -45,6 +45,13 @@ void first_largest(B& engine, std::span<std::int32_t> places, View<typename B::E
   }
 }
 
+/// z = x + y, all [R, A].
+template <Backend B, Axis R, Axis A, class X, class Y>
+void sum(B& engine, View<typename B::Element, R, A> z, const X& x, const Y& y) {
+  copy(engine, z, x);
+  add(engine, z, y);
+}
+
 /// query = rotate(query) in place, keys = rotate(key), values = value: a pass's keys and values on
 /// their way into their slots of a cache. query [R, Heads, HeadDim]; key and value
 /// [R, KvHeads, HeadDim], of which key may be overwritten; keys and values [Keys = R, KvHeads,

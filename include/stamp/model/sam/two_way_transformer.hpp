@@ -23,8 +23,7 @@ template <SamBackend B, class T, class U, Axis R, Axis A>
 [[nodiscard]] Activation<B, R, A> sum(B& engine, View<T, R, A> x, View<U, R, A> y) {
   auto z = engine.template allocate<typename B::Element>(x.template axis_at<0>(),
                                                          x.template axis_at<1>());
-  copy(engine, z, x);
-  add(engine, z, y);
+  sum(engine, z, x, y);
   return z;
 }
 
@@ -153,15 +152,15 @@ struct TwoWayBlock {
     } else {
       const auto placed = sum(engine, queries, at.tokens);
       self_attn.add_to(engine, queries, placed, placed, queries);
-      copy(engine, queries, norm1(engine, queries));
+      norm1.in_place(engine, queries);
     }
     const auto image = sum(engine, keys, at.image);
     cross_attn_token_to_image.add_to(engine, queries, sum(engine, queries, at.tokens), image, keys);
-    copy(engine, queries, norm2(engine, queries));
+    norm2.in_place(engine, queries);
     mlp(engine, queries, queries);
-    copy(engine, queries, norm3(engine, queries));
+    norm3.in_place(engine, queries);
     cross_attn_image_to_token.add_to(engine, keys, image, sum(engine, queries, at.tokens), queries);
-    copy(engine, keys, norm4(engine, keys));
+    norm4.in_place(engine, keys);
   }
 };
 
@@ -198,7 +197,7 @@ struct TwoWayTransformer {
     }
     final_attn_token_to_image.add_to(engine, queries, sum(engine, queries, at.tokens),
                                      sum(engine, keys, at.image), keys);
-    copy(engine, queries, norm_final_attn(engine, queries));
+    norm_final_attn.in_place(engine, queries);
     tap.record(engine, "norm_final_attn", queries);
   }
 };
