@@ -25,7 +25,8 @@ def compare(chosen):
     ceilings = [ceiling(chosen.programs / "ceiling", chosen.threads)]
     sides = {
         "openvino": Side([sys.executable, HERE / "openvino_language.py", *asked, "--prompt", prompt], chosen.threads),
-        "stamp": Side([chosen.programs / "phases", *asked, "--pixels", chosen.pixels], chosen.threads),
+        "stamp": Side([chosen.programs / "phases", *asked, "--pixels", chosen.pixels, "--backend", "cpu"],
+                      chosen.threads),
     }
 
     def measure(side):
