@@ -312,6 +312,24 @@ TEST(FastCpu, LayersGetTheFusedSteps) {
             floats);
 }
 
+TEST(FastCpu, SumsInOneStepAreACopyAndAnAddition) {
+  cpu::Engine engine(2, Compute::fp32);
+  for (const auto& [rows, columns] : {std::pair<Index, Index>{1, 5}, {70, 33}, {300, 256}}) {
+    const Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{columns}, 1, 3);
+    const Operand<cpu::Engine, Tokens, Hidden> y(engine, Tokens{rows}, Hidden{columns}, 2, 1);
+    const Operand<cpu::Engine, Tokens, Hidden> z(engine, Tokens{rows}, Hidden{columns}, 3, 2);
+    const Operand<cpu::Engine, Tokens, Hidden> parts(engine, Tokens{rows}, Hidden{columns}, 3);
+    sum(engine, z.view(), x.input(), y.input());
+    copy(engine, parts.view(), x.input());
+    add(engine, parts.view(), y.input());
+    EXPECT_EQ(z.found(), parts.found());
+  }
+  const Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{2}, Hidden{3}, 1);
+  const Operand<cpu::Engine, Tokens, Hidden> longer(engine, Tokens{3}, Hidden{3}, 1);
+  EXPECT_EQ(usage_error([&] { sum(engine, x.view(), x.input(), longer.input()); }),
+            "sum: expected (Tokens 2, Hidden 3), found (Tokens 3, Hidden 3)");
+}
+
 TEST(FastCpu, AnyNumberOfThreadsGivesTheSameBits) {
   for (const Compute compute : {Compute::fp32, Compute::bf16, Compute::int8}) {
     if (compute != Compute::fp32 && !wide()) continue;
