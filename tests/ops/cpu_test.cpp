@@ -170,6 +170,21 @@ TEST(Bytes, TheFirstBlockTheFirstLayerAndTheMergerKeepBfloat16) {
   }
 }
 
+TEST(Bytes, ARowTooSmallForAScaleGivesZeros) {
+  if (!wide()) GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
+  cpu::Engine engine(1, Compute::int8);
+  const StoredWeight weight(ElementType::float32, {Index{64}, Index{70}}, 1);
+  const auto w = engine.matrix(weight.stored(), Ffn{64}, Hidden{70});
+  Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{2}, Hidden{70}, 3);
+  x.change([](Index row, Index, double old) { return row == 0 ? -1e-42 * std::abs(old) : old; });
+  const Operand<cpu::Engine, Tokens, Ffn> y(engine, Tokens{2}, Ffn{64}, 4);
+  matmul(engine, y.view(), x.input(), w);
+  const auto found = y.found();
+  for (std::size_t at = 0; at < found.size(); ++at) {
+    EXPECT_EQ(found[at] == 0, at < 64) << "number " << at;
+  }
+}
+
 /// A vision MLP, a language MLP and attention with residual on random operands.
 Numbers some_layers(cpu::Engine& engine, Index rows) {
   const auto frame = engine.frame();
