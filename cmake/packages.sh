@@ -9,7 +9,7 @@ packages=(g++ cmake ninja-build pkg-config git ca-certificates ccache python3
   libeigen3-dev xtl-dev libfmt-dev nlohmann-json3-dev libcli11-dev libpcre2-dev libutf8proc-dev
   libstb-dev libjpeg62-turbo-dev libgtest-dev libgmock-dev libbenchmark-dev)
 if [ "${1:-}" = check ]; then
-  packages+=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev python3-venv)
+  packages+=(clang-19 clang-format-19 clang-tidy-19 python3-venv)
 fi
 
 missing=()
