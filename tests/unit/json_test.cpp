@@ -47,7 +47,7 @@ TEST(Json, RefusesWithByteAndReason) {
   };
   for (const auto& [text, says] : table) {
     const auto sentence =
-        files::failure_of([&, &text = text] { (void)parse_json(text, "x.json"); });
+        files::failure_of([&, &words = text] { (void)parse_json(words, "x.json"); });
     EXPECT_SAYS(sentence, says) << text.substr(0, 60);
     EXPECT_SAYS(sentence, "x.json");
   }
