@@ -9,11 +9,10 @@ compare_openvino_<pixels>_<dtype>.json and a table of benchmarks/README.md.
 import argparse
 import json
 import pathlib
-import statistics
 import sys
 
 import compare_pytorch as peer
-from compare_pytorch import HERE, RESULTS, ROOT, Side, ceiling, in_turn, machine, shown, side_name
+from compare_pytorch import HERE, RESULTS, ROOT, Side, ceiling, in_turn, machine, shown, shown_flags, side_name, times_of
 
 PHASES = ("prefill", "decode")
 
@@ -42,10 +41,7 @@ def compare(chosen):
     work = peer.work(argparse.Namespace(**vars(chosen) | peer.FULL), stamp)
     rows = []
     for phase in PHASES:
-        row = {"phase": phase}
-        for name, side in sides.items():
-            times = [times[phase] for times in side.rounds]
-            row[name] = {"minimum": min(times), "median": statistics.median(times)}
+        row = {"phase": phase} | times_of(sides, phase)
         row["ratio"] = row["openvino"]["minimum"] / row["stamp"]["minimum"]
         rows.append(row)
     return {
@@ -74,7 +70,7 @@ def table(found):
 
 def notes(found):
     m, s = found["machine"], found["settings"]
-    flags = ", ".join(flag for flag, has in m["flags"].items() if has)
+    flags = shown_flags(m)
     reads = [f"{found['ceiling'][when]['read'] / 1e9:.1f} GB/s {when}" for when in ("before", "after")]
     return (f"Minimum (median) of {s['rounds']} rounds in turn, {s['decode']} tokens. stamp's decode reads at "
             f"{found['stamp_reads_of_ceiling']:.0%} of the rate measured in the same run ({', '.join(reads)}). {m['cpu']}, "

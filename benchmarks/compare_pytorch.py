@@ -71,6 +71,15 @@ def in_turn(sides, rounds, measure):
         side.close()
 
 
+def times_of(sides, phase):
+    """{side: minimum and median of a phase over its rounds}."""
+    found = {}
+    for name, side in sides.items():
+        times = [times[phase] for times in side.rounds]
+        found[name] = {"minimum": min(times), "median": statistics.median(times)}
+    return found
+
+
 def ceiling(program, threads):
     """Operations a second in each type, and bytes a second read."""
     found = subprocess.run([program], env=os.environ | {"OMP_NUM_THREADS": str(threads)}, check=True,
@@ -102,16 +111,19 @@ def machine():
             "flags": {flag: flag in has for flag in FLAGS}, "date": str(datetime.date.today())}
 
 
+def shown_flags(found):
+    """What of FLAGS a machine() has."""
+    return ", ".join(flag for flag, has in found["flags"].items() if has)
+
+
 def summary(chosen, sides, ceilings):
     """A row a phase: both sides' times, rates and shares of the ceiling in their type."""
     rows = []
     for phase in ("vision", "prefill", "decode", "mask", "answer"):
-        row = {"phase": phase}
+        row = {"phase": phase} | times_of(sides, phase)
         for name, side in sides.items():
-            times = [times[phase] for times in side.rounds]
-            row[name] = {"minimum": min(times), "median": statistics.median(times)}
             if phase != "answer":
-                rate = work(chosen, side.facts)[phase] / min(times)
+                rate = work(chosen, side.facts)[phase] / row[name]["minimum"]
                 best = max(each["read"] if phase == "decode" else max(each[side.facts["dtype"]].values())
                            for each in ceilings)
                 row[name] |= {"rate": rate, "unit": "B/s" if phase == "decode" else "FLOP/s", "of_ceiling": rate / best}
@@ -202,7 +214,7 @@ def notes(found):
         products = [f"{dtype} {max(each[dtype].values()) / 1e12:.3f} TFLOP/s" for dtype in types]
         return ", ".join([*products, f"memory {each['read'] / 1e9:.1f} GB/s"])
 
-    flags = ", ".join(flag for flag, has in m["flags"].items() if has)
+    flags = shown_flags(m)
     before, after, alike = found["ceiling"]["before"], found["ceiling"]["after"], found["agreement"]
     return (
         f"Minimum (median) of {s['rounds']} rounds in turn; percentages are of the ceiling measured in the same run: "

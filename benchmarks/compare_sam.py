@@ -13,8 +13,8 @@ import statistics
 import subprocess
 import sys
 
-from compare_pytorch import (COLOURS, HERE, RESULTS, ROOT, Side, bars, ceiling, in_turn, machine, shown, side_name,
-                             write_readme)
+from compare_pytorch import (COLOURS, HERE, RESULTS, ROOT, Side, bars, ceiling, in_turn, machine, shown, shown_flags,
+                             side_name, times_of, write_readme)
 
 sys.path.insert(0, str(ROOT / "reference/pytorch"))
 from sam_model import PUBLISHED, published_config  # noqa: E402
@@ -59,12 +59,10 @@ def compare(chosen):
     ceilings.append(ceiling(chosen.programs / "ceiling", chosen.threads))
     rows = []
     for phase in PHASES:
-        row = {"phase": phase}
+        row = {"phase": phase} | times_of(sides, phase)
         for name, side in sides.items():
-            times = [times[phase] for times in side.rounds]
-            row[name] = {"minimum": min(times), "median": statistics.median(times)}
             if phase == "encoder":
-                rate = encoder_work(chosen.model) / min(times)
+                rate = encoder_work(chosen.model) / row[name]["minimum"]
                 best = max(max(each[side.facts["dtype"]].values()) for each in ceilings)
                 row[name] |= {"rate": rate, "of_ceiling": rate / best}
         row["ratio"] = row["pytorch"]["minimum"] / row["stamp"]["minimum"]
@@ -94,7 +92,7 @@ def table(found):
 def notes(found):
     m, s, pytorch = found["machine"], found["settings"], found["sides"]["pytorch"]
     encoder, decoder = (row["stamp"]["minimum"] for row in found["phases"])
-    flags = ", ".join(flag for flag, has in m["flags"].items() if has)
+    flags = shown_flags(m)
     return (
         f"Minimum (median) of {s['rounds']} rounds in turn; percentages are of the ceiling measured in the same run. "
         f"A second prompt about the same picture costs {decoder / encoder:.1%} of the encoder's time. {m['cpu']}, "
