@@ -176,7 +176,7 @@ TEST(Bytes, ARowTooSmallForAScaleGivesZeros) {
   const StoredWeight weight(ElementType::float32, {Index{64}, Index{70}}, 1);
   const auto w = engine.matrix(weight.stored(), Ffn{64}, Hidden{70});
   Operand<cpu::Engine, Tokens, Hidden> x(engine, Tokens{2}, Hidden{70}, 3);
-  x.change([](Index row, Index, double old) { return row == 0 ? -1e-42 * std::abs(old) : old; });
+  x.change([](Index row, Index, double old) { return row == 0 ? -3e-38 * std::abs(old) : old; });
   const Operand<cpu::Engine, Tokens, Ffn> y(engine, Tokens{2}, Ffn{64}, 4);
   matmul(engine, y.view(), x.input(), w);
   const auto found = y.found();
