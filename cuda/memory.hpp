@@ -8,7 +8,6 @@
 #include <stamp/cuda/element.hpp>
 #include <stamp/cuda/kept.hpp>
 #include <stamp/cuda/quantize.hpp>
-#include <stamp/nn/precision.hpp>
 #include <stamp/ops/fused.hpp>
 #include <stamp/tensor/arena.hpp>
 #include <stamp/tensor/widen_stored.hpp>
@@ -101,7 +100,7 @@ class Engine {
   }
 
   /// stamp::bind says whose weights come next.
-  void binding(std::string_view leaf) { weights_ = stays_bf16(leaf) ? Weights::full : wanted_; }
+  void binding(std::string_view leaf) { weights_ = weights_for(leaf, wanted_); }
 
   template <Axis Rows, Axis Width>
   [[nodiscard]] Table<Rows, Width> table(const StoredTensor& stored, Rows rows, Width width) {

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrices in 8-bit codes: how rows become codes, and every product with them against plain sums,
 // on the device where there is one and by the kernels' bodies on the host.
-#include <cuda/walked_codes.hpp>
+#include <cuda/walked_weights.hpp>
 #include <ops/engines.hpp>
 
 namespace stamp::test {
 
-/// The device's engine with its big matrices in codes.
+template <cuda::Code C>
+inline constexpr cuda::Weights weights_of =
+    std::same_as<C, std::int8_t> ? cuda::Weights::int8 : cuda::Weights::fp8;
+
+/// The engines with their big matrices in codes.
 template <cuda::Code C>
 struct DeviceCodes : cuda::Engine<bfloat16> {
-  explicit DeviceCodes(Index threads)
-      : cuda::Engine<bfloat16>(
-            threads, std::same_as<C, std::int8_t> ? cuda::Weights::int8 : cuda::Weights::fp8) {}
+  explicit DeviceCodes(Index threads) : cuda::Engine<bfloat16>(threads, weights_of<C>) {}
   using Code = C;
 };
 template <cuda::Code C>
-struct HostCodes : WalkedCodes<C> {
-  using WalkedCodes<C>::WalkedCodes;
+struct HostCodes : WalkedWeights {
+  explicit HostCodes(Index threads) : WalkedWeights(threads, weights_of<C>) {}
   using Code = C;
 };
 template <cuda::Code C>
@@ -376,20 +378,31 @@ TEST(Weights, HaveTheNamesOfTheirTypes) {
   EXPECT_EQ(cuda::weights_named("bf16"), cuda::Weights::full);
 }
 
-/// On a device: which leaves are kept in codes, and that the scratch of panels is asked for once.
-TEST(Weights, OfADeviceStayInBfloat16WhereTheyAreSensitive) {
+TEST(Weights, AreCodesInTheLanguageModelButForItsFirstLayer) {
+  for (const auto wanted : {cuda::Weights::int8, cuda::Weights::fp8}) {
+    for (const char* leaf : {"model.layers.1.mlp.down_proj", "model.layers.27.self_attn.q_proj",
+                             "model.embed_tokens", "lm_head", ""}) {
+      EXPECT_EQ(cuda::weights_for(leaf, wanted), wanted) << leaf;
+    }
+    for (const char* leaf :
+         {"model.layers.0.mlp.down_proj", "visual.patch_embed", "visual.blocks.3.attn.qkv",
+          "visual.merger.mlp.2", "classifier", "mask_decoder.transformer.layers.1.mlp.lin1"}) {
+      EXPECT_EQ(cuda::weights_for(leaf, wanted), cuda::Weights::full) << leaf;
+    }
+  }
+}
+
+/// On a device: what an engine asks for once, and few outputs.
+TEST(Weights, OfADeviceAskForTheirScratchOnce) {
   if (const auto missing = cuda::missing_device(); !missing.empty()) GTEST_SKIP() << missing;
   cuda::Engine<bfloat16> engine(1, cuda::Weights::fp8);
   const StoredWeight weight(ElementType::bfloat16, {64, 32}, 1);
-  const auto kept_of = [&](const char* leaf, Index out) {
-    engine.binding(leaf);
-    return engine.matrix(weight.stored(), Ffn{out}, Hidden{32}).kept;
-  };
-  EXPECT_EQ(kept_of("model.layers.0.mlp.down_proj", 64), cuda::Weights::full);
-  EXPECT_EQ(kept_of("visual.merger.mlp.2", 64), cuda::Weights::full);
-  EXPECT_EQ(kept_of("classifier", 1), cuda::Weights::full);
-  EXPECT_EQ(kept_of("model.layers.1.mlp.down_proj", 64), cuda::Weights::fp8);
+  EXPECT_EQ(engine.matrix(weight.stored(), Ffn{15}, Hidden{32}).kept, cuda::Weights::full);
+  engine.binding("model.layers.0.mlp.down_proj");
+  EXPECT_EQ(engine.matrix(weight.stored(), Ffn{64}, Hidden{32}).kept, cuda::Weights::full);
+  engine.binding("model.layers.1.mlp.down_proj");
   const auto w = engine.matrix(weight.stored(), Ffn{64}, Hidden{32});
+  EXPECT_EQ(w.kept, cuda::Weights::fp8);
   std::size_t requests = 0;
   for (int pass = 0; pass < 3; ++pass) {
     const auto frame = engine.frame();
