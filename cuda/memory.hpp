@@ -7,6 +7,7 @@
 #include <span>
 #include <stamp/cuda/element.hpp>
 #include <stamp/cuda/kept.hpp>
+#include <stamp/cuda/precision.hpp>
 #include <stamp/cuda/quantize.hpp>
 #include <stamp/ops/fused.hpp>
 #include <stamp/tensor/arena.hpp>

@@ -4,7 +4,6 @@
 
 #include <concepts>
 #include <stamp/cuda/float8.hpp>
-#include <stamp/nn/precision.hpp>
 #include <string_view>
 
 namespace stamp::cuda {
@@ -24,16 +23,6 @@ concept Code = std::same_as<C, std::int8_t> || std::same_as<C, float8_e4m3>;
 /// What the largest magnitude of a row becomes.
 template <Code C>
 inline constexpr float largest_code = std::same_as<C, std::int8_t> ? 127 : 448;
-
-/// What a leaf's matrices are kept in, by its name in the checkpoint, where `wanted` is asked for.
-/// Codes pay where a pass multiplies few rows and waits for weights, which only the language model
-/// and its head do. The vision tower and SAM always multiply hundreds of rows: their codes would be
-/// widened at every use, for nothing but less memory. Of the language model what is most sensitive
-/// stays bfloat16, too. A leaf without a name is no part of a model.
-[[nodiscard]] inline Weights weights_for(std::string_view leaf, Weights wanted) {
-  const bool decodes = leaf.empty() || leaf.starts_with("model.") || leaf.starts_with("lm_head");
-  return decodes && !stays_bf16(leaf) ? wanted : Weights::full;
-}
 
 /// The Weights of that name, "int8" or "fp8"; full for every other.
 [[nodiscard]] constexpr Weights weights_named(std::string_view name) {

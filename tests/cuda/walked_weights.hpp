@@ -6,6 +6,7 @@
 #include <cuda/walked_engine.hpp>
 #include <stamp/cuda/kept.hpp>
 #include <stamp/cuda/panels.hpp>
+#include <stamp/cuda/precision.hpp>
 #include <stamp/cuda/quantize.hpp>
 
 namespace stamp::test {
