@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times stamp::cuda on a GPU: products and attention at the published sizes, and the phases of an
-// answer about an 896×896 image with random weights of the true 2B sizes, and SAM ViT-H. One JSON
-// line a reading; gpu_report.sh runs it, gpu_peers.py times PyTorch on the same shapes.
+// answer about an 896×896 image with random weights of the true 2B sizes, and SAM ViT-H; products
+// and phases in 8-bit weights, too. One JSON line a reading; gpu_report.sh runs it, gpu_peers.py
+// times PyTorch on the same shapes.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -132,8 +133,9 @@ void time_product(Engine& engine, const std::string& name, Index rows, Index in,
   const Times times =
       time_of(engine, [&] { matmul(engine, y, x, weights[turn++ % weights.size()]); });
   const auto size = static_cast<double>(in) * static_cast<double>(out);
+  const double of_weights = weights.front().kept == cuda::Weights::full ? 2 * size : size;
   print("product", name, times, 2 * static_cast<double>(rows) * size,
-        2 * (size + static_cast<double>(rows * (in + out))));
+        of_weights + 2 * static_cast<double>(rows * (in + out)));
 }
 
 template <MaskPolicy Mask>
@@ -269,29 +271,40 @@ void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config
   return config;
 }
 
+struct Shape {
+  const char* name;
+  Index in, out;
+};
+
+void time_language_products(Engine& engine, Index rows, const std::string& weights) {
+  for (const auto& [name, in, out] :
+       {Shape{"2b_q", 1536, 1536}, Shape{"2b_kv", 1536, 256}, Shape{"2b_up", 1536, 8960},
+        Shape{"2b_down", 8960, 1536}, Shape{"7b_q", 3584, 3584}, Shape{"7b_kv", 3584, 512},
+        Shape{"7b_up", 3584, 18944}, Shape{"7b_down", 18944, 3584}}) {
+    time_product(engine, std::string(name) + "_" + std::to_string(rows) + weights, rows, in, out);
+  }
+}
+
+/// Decode streams codes, prefill and the mask pass widen them; gpu_report.sh compares the masks.
+void report_in(cuda::Weights weights, const std::string& name) {
+  Engine engine(1, weights);
+  for (const Index rows : {1, 1100}) time_language_products(engine, rows, "_" + name);
+  time_product(engine, "2b_head_1_" + name, 1, 1536, 151936);
+  time_phases(engine, "2b_" + name, published_2b());
+}
+
 void report() {
   Engine engine;
   const auto& facts = engine.device().facts();
   std::printf(R"({"kind": "device", "name": "%s", "capability": "%d.%d", "multiprocessors": %d})"
               "\n",
               facts.name.c_str(), facts.major, facts.minor, facts.multiprocessors);
-  struct Shape {
-    const char* name;
-    Index in, out;
-  };
   for (const auto& [name, in, out] :
        {Shape{"vision_qkv", 1280, 3840}, Shape{"vision_proj", 1280, 1280},
         Shape{"vision_fc1", 1280, 5120}, Shape{"vision_fc2", 5120, 1280}}) {
     time_product(engine, std::string(name) + "_4096", 4096, in, out);
   }
-  for (const Index rows : {1, 1024, 1100}) {
-    for (const auto& [name, in, out] :
-         {Shape{"2b_q", 1536, 1536}, Shape{"2b_kv", 1536, 256}, Shape{"2b_up", 1536, 8960},
-          Shape{"2b_down", 8960, 1536}, Shape{"7b_q", 3584, 3584}, Shape{"7b_kv", 3584, 512},
-          Shape{"7b_up", 3584, 18944}, Shape{"7b_down", 18944, 3584}}) {
-      time_product(engine, std::string(name) + "_" + std::to_string(rows), rows, in, out);
-    }
-  }
+  for (const Index rows : {1, 1024, 1100}) time_language_products(engine, rows, "");
   time_product(engine, "2b_head_1", 1, 1536, 151936);
   time_product(engine, "square_8192", 8192, 8192, 8192);
   time_attention(engine, "vision_hd80", 4096, 4096, 16, 16, 80, Bidirectional{4096}, 4096.0 * 4096);
@@ -312,6 +325,8 @@ void report() {
 int main() {
   try {
     report();
+    report_in(cuda::Weights::int8, "int8");
+    report_in(cuda::Weights::fp8, "fp8");
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -52,8 +52,8 @@ run() {
 }
 
 say "== operations and goldens on the GPU"
-for program in attend matmul norm pointwise embed_rotate memory sam_operations; do
-  run "$program" 120 "$work/bin/${program}_test" --gtest_filter='*cuda_float*:*cuda_bfloat16*'
+for program in attend matmul weights norm pointwise embed_rotate memory sam_operations; do
+  run "$program" 120 "$work/bin/${program}_test" --gtest_filter='*cuda_float*:*cuda_bfloat16*:*OfADevice*'
 done
 run host 60 "$work/bin/host_test"
 run goldens 150 "$work/bin/goldens_test" --gtest_filter='*CudaIn*'
@@ -65,6 +65,18 @@ run segment 60 "$work/bin/stamp" segment --backend cuda --model examples/models/
 run refine 60 "$work/bin/stamp" segment --backend cuda --model examples/models/tiny examples/images/demo.png "the red circle" \
   --refine examples/models/tiny-sam/model.safetensors --out "$work/refined" --quiet
 
+say "== masks of 8-bit weights beside those of bf16, shipped model"
+for dtype in bf16 int8 fp8; do
+  for question in "demo the red circle" "balloons the red balloon" "mugs the blue mug" "marbles the green marble"; do
+    picture=${question%% *}
+    run "masks_${dtype}_$picture" 30 "$work/bin/stamp" segment --backend cuda --dtype "$dtype" --model examples/models/tiny \
+      "examples/images/$picture.png" "${question#* }" --out "$work/masks/$dtype/$picture" --quiet
+  done
+done
+run masks 30 python3 benchmarks/mask_agreement.py "$work/masks" int8 fp8
+cat "$logs/masks.log" | tee -a "$out/report.txt"
+sed -n 's/^{/{"side": "stamp", /p' "$logs/masks.log" >>"$out/results.jsonl"
+
 say "== times"
 measure() { # name, seconds, command
   local name=$1
@@ -72,17 +84,18 @@ measure() { # name, seconds, command
   sed -n "s/^{/{\"side\": \"$name\", /p" "$logs/$name.log" >>"$out/results.jsonl"
 }
 measure torch_before 100 python3 benchmarks/gpu_peers.py
-measure stamp 120 "$work/bin/cuda_report"
+measure stamp 150 "$work/bin/cuda_report"
 python3 benchmarks/gpu_table.py "$out/results.jsonl" 2>&1 | tee -a "$out/report.txt"
 say "== compute-sanitizer"
 sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
 if [[ -x $sanitizer ]]; then
   # What does not fit into the ten minutes is named, never passed over in silence.
   for tool in memcheck racecheck initcheck synccheck; do
-    for program in attend norm pointwise embed_rotate matmul sam_operations; do
-      # cuBLASLt's own kernels are many and not ours: of matmul only what stays in our hands.
+    for program in attend norm pointwise embed_rotate matmul weights sam_operations; do
+      # cuBLASLt's own kernels are many and not ours: of products only what stays in our hands.
       filter='*cuda_bfloat16*:*cuda_float*'
       [[ $program != matmul ]] || filter='*cuda_bfloat16.TakesWeights*'
+      [[ $program != weights ]] || filter='*cuda_bfloat16*.ARowDoesNotDepend*'
       if ((SECONDS > 520)); then
         say "left out for time: ${tool}_$program"
         continue

@@ -196,6 +196,7 @@ int sam_command(const Settings& s) {
   if (s.points.empty() && !s.points_file && s.box.empty() && !s.mask) {
     fail(Fault::usage, "prompt: expected --point, --points, --box or --mask, found none");
   }
+  require_type_of_sam(s);
   const Choice choice = choose(s, Prefer::exactness);
   check_output_folder(s.out, s.image);
   if (s.activations) check_output_file(*s.activations, s.image);

@@ -103,8 +103,8 @@ Index skinny_grid(Index rows, Index groups) {
 }
 }  // namespace
 
-template <Element T>
-void skinny_products(const JoinedProducts<T>& products) {
+template <Element T, class W>
+void skinny_products(const JoinedProducts<T, W>& products) {
   const bool aligned = aligned_operands(products);
   walk<SkinnyRegisters>(product_threads,
                         skinny_grid(products.first.y.rows, output_groups(products)),
@@ -116,12 +116,22 @@ void plain_product(const Product<T>& p) {
   walk<NoRegisters>(product_threads, p.y.rows * chunks,
                     [&](auto& block) { plain_product_body(block, p); });
 }
-template <Element T>
-void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up) {
+template <Element T, class W>
+void skinny_swiglu(Erased<T> y, Erased<const T> x, const W* gate, const W* up,
+                   const float* gate_scales, const float* up_scales) {
   const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
                        aligned_rows(up, x.columns);
-  walk<SwigluRegisters>(product_threads, skinny_grid(y.rows, output_groups(y.columns)),
-                        [&](auto& block) { skinny_swiglu_body(block, y, x, gate, up, aligned); });
+  walk<SwigluRegisters>(
+      product_threads, skinny_grid(y.rows, output_groups(y.columns)), [&](auto& block) {
+        skinny_swiglu_body(block, y, x, gate, up, gate_scales, up_scales, aligned);
+      });
+}
+template <Code C>
+void widen_rows(Erased<bfloat16> wide, const C* codes, const float* scales) {
+  constexpr Index together = product_threads * sixteen;
+  const bool aligned = aligned_rows(codes, wide.columns);
+  walk<NoRegisters>(product_threads, (wide.rows * wide.columns + together - 1) / together,
+                    [&](auto& block) { widen_rows_body(block, wide, codes, scales, aligned); });
 }
 
 template <Element T>
@@ -169,7 +179,8 @@ template void largest(std::int32_t*, Erased<const bfloat16>);
 template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
 template void skinny_products(const JoinedProducts<float>&);
 template void plain_product(const Product<float>&);
-template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, const float*);
+template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, const float*,
+                            const float*, const float*);
 template void attend(const AttendCall<float>&, AttendKernel, Index);
 
 template void rms_norm(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, float);
@@ -188,7 +199,15 @@ template void gather(Erased<bfloat16>, Erased<const bfloat16>, const std::int32_
 template void skinny_products(const JoinedProducts<bfloat16>&);
 template void plain_product(const Product<bfloat16>&);
 template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
-                            const bfloat16*);
+                            const bfloat16*, const float*, const float*);
+template void skinny_products(const JoinedProducts<bfloat16, std::int8_t>&);
+template void skinny_products(const JoinedProducts<bfloat16, float8_e4m3>&);
+template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const std::int8_t*,
+                            const std::int8_t*, const float*, const float*);
+template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const float8_e4m3*,
+                            const float8_e4m3*, const float*, const float*);
+template void widen_rows(Erased<bfloat16>, const std::int8_t*, const float*);
+template void widen_rows(Erased<bfloat16>, const float8_e4m3*, const float*);
 template void attend(const AttendCall<bfloat16>&, AttendKernel, Index);
 
 }  // namespace stamp::test::walked

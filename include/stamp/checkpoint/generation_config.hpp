@@ -4,6 +4,9 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <stamp/tensor/axis.hpp>
+#include <string>
 #include <vector>
 
 namespace stamp::checkpoint {
