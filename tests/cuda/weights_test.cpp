@@ -10,16 +10,19 @@ template <cuda::Code C>
 inline constexpr cuda::Weights weights_of =
     std::same_as<C, std::int8_t> ? cuda::Weights::int8 : cuda::Weights::fp8;
 
-/// The engines with their big matrices in codes.
+/// The engines with their big matrices in codes. Operations are called with an Engine: for a class
+/// that is derived from it the parts of ops/fused.hpp would fit better than what it fuses.
 template <cuda::Code C>
 struct DeviceCodes : cuda::Engine<bfloat16> {
   explicit DeviceCodes(Index threads) : cuda::Engine<bfloat16>(threads, weights_of<C>) {}
   using Code = C;
+  using Engine = cuda::Engine<bfloat16>;
 };
 template <cuda::Code C>
 struct HostCodes : WalkedWeights {
   explicit HostCodes(Index threads) : WalkedWeights(threads, weights_of<C>) {}
   using Code = C;
+  using Engine = WalkedWeights;
 };
 template <cuda::Code C>
 inline constexpr bool is_cuda<DeviceCodes<C>> = true;
@@ -88,15 +91,16 @@ constexpr Shape shapes[] = {{1, 16, 16, 0},  {1, 2064, 17, 0}, {2, 1536, 24, 8},
 
 TYPED_TEST(Codes, ProductsEqualThePlainSums) {
   using C = typename TypeParam::Code;
-  auto& engine = this->backend;
+  using Engine = typename TypeParam::Engine;
+  Engine& engine = this->backend;
   for (const auto& [rows, in, out, margin] : shapes) {
     const auto frame = engine.frame();
     const StoredWeight weight(ElementType::bfloat16, {out, in}, 1);
     const StoredWeight bias(ElementType::float32, {out}, 2);
     const auto w = engine.matrix(weight.stored(), Ffn{out}, Hidden{in});
     const auto b = engine.vector(bias.stored(), Ffn{out});
-    const Operand<TypeParam, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{in}, 3, margin);
-    const Operand<TypeParam, Tokens, Ffn> y(engine, Tokens{rows}, Ffn{out}, 4, margin);
+    const Operand<Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{in}, 3, margin);
+    const Operand<Engine, Tokens, Ffn> y(engine, Tokens{rows}, Ffn{out}, 4, margin);
     const Numbers weights = multiplied_codes<C>(weight, in, rows);
     const std::string what =
         std::to_string(rows) + " x " + std::to_string(in) + " to " + std::to_string(out);
@@ -111,16 +115,17 @@ TYPED_TEST(Codes, ProductsEqualThePlainSums) {
 
 /// The same bits for a row, whoever is multiplied beside it: drafts are checked that way.
 TYPED_TEST(Codes, ARowDoesNotDependOnTheOthers) {
-  auto& engine = this->backend;
+  using Engine = typename TypeParam::Engine;
+  Engine& engine = this->backend;
   for (const Index in : {1536, 35}) {
     const StoredWeight weight(ElementType::bfloat16, {40, in}, 1);
     const auto w = engine.matrix(weight.stored(), Ffn{40}, Hidden{in});
-    const Operand<TypeParam, Tokens, Hidden> x(engine, Tokens{4}, Hidden{in}, 3);
-    const Operand<TypeParam, Tokens, Ffn> all(engine, Tokens{4}, Ffn{40}, 4);
+    const Operand<Engine, Tokens, Hidden> x(engine, Tokens{4}, Hidden{in}, 3);
+    const Operand<Engine, Tokens, Ffn> all(engine, Tokens{4}, Ffn{40}, 4);
     matmul(engine, all.view(), x.input(), w);
     const Numbers together = all.found();
     for (const Index rows : {1, 2, 3}) {
-      const Operand<TypeParam, Tokens, Ffn> y(engine, Tokens{rows}, Ffn{40}, 5);
+      const Operand<Engine, Tokens, Ffn> y(engine, Tokens{rows}, Ffn{40}, 5);
       matmul(engine, y.view(), stamp::rows(x.input(), 0, rows), w);
       const Numbers alone = y.found();
       EXPECT_TRUE(std::ranges::equal(alone, std::span(together).first(alone.size())))
@@ -137,23 +142,24 @@ struct Affine {
 
 /// With keys of fewer than 16 outputs, which stay in bfloat16, too.
 TYPED_TEST(Codes, QueryKeyAndValueAreThreeProducts) {
-  auto& engine = this->backend;
+  using Engine = typename TypeParam::Engine;
+  Engine& engine = this->backend;
   for (const Index keys : {32, 8}) {
     const auto loaded = [&]<Axis Out>(Out out, std::uint64_t seed) {
       const StoredWeight weight(ElementType::float32, {out.size, 48}, seed);
       const StoredWeight bias(ElementType::float32, {out.size}, seed + 1);
-      return Affine<TypeParam, Out>{engine.matrix(weight.stored(), out, Hidden{48}),
-                                    engine.vector(bias.stored(), out)};
+      return Affine<Engine, Out>{engine.matrix(weight.stored(), out, Hidden{48}),
+                                 engine.vector(bias.stored(), out)};
     };
     const auto to_query = loaded(Queries{96}, 1);
     const auto to_key = loaded(KeyValues{keys}, 3);
     const auto to_value = loaded(KeyValues{keys}, 5);
     for (const Index rows : {1, 4, 7}) {
       const auto frame = engine.frame();
-      const Operand<TypeParam, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{48}, 7);
-      const Operand<TypeParam, Tokens, Queries> query(engine, Tokens{rows}, Queries{96}, 8);
-      const Operand<TypeParam, Tokens, KeyValues> key(engine, Tokens{rows}, KeyValues{keys}, 9);
-      const Operand<TypeParam, Tokens, KeyValues> value(engine, Tokens{rows}, KeyValues{keys}, 10);
+      const Operand<Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{48}, 7);
+      const Operand<Engine, Tokens, Queries> query(engine, Tokens{rows}, Queries{96}, 8);
+      const Operand<Engine, Tokens, KeyValues> key(engine, Tokens{rows}, KeyValues{keys}, 9);
+      const Operand<Engine, Tokens, KeyValues> value(engine, Tokens{rows}, KeyValues{keys}, 10);
       matmul_qkv(engine, query.view(), key.view(), value.view(), x.input(), to_query, to_key,
                  to_value);
       const auto expect_alone = [&](const auto& found, const auto& to) {
@@ -174,7 +180,8 @@ TYPED_TEST(Codes, QueryKeyAndValueAreThreeProducts) {
 /// y + down(silu(gate(x))·up(x)) in doubles that are rounded where the device rounds.
 TYPED_TEST(Codes, GateAndUpAreOneStep) {
   using C = typename TypeParam::Code;
-  auto& engine = this->backend;
+  using Engine = typename TypeParam::Engine;
+  Engine& engine = this->backend;
   constexpr Index width = 48;
   constexpr Index inner = 80;
   const StoredWeight gate(ElementType::bfloat16, {inner, width}, 1);
@@ -185,8 +192,8 @@ TYPED_TEST(Codes, GateAndUpAreOneStep) {
   const auto d = engine.matrix(down.stored(), Hidden{width}, Ffn{inner});
   for (const Index rows : {1, 3, 4, 6}) {
     const auto frame = engine.frame();
-    const Operand<TypeParam, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{width}, 4, 0, 0.3);
-    const Operand<TypeParam, Tokens, Hidden> y(engine, Tokens{rows}, Hidden{width}, 5);
+    const Operand<Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{width}, 4, 0, 0.3);
+    const Operand<Engine, Tokens, Hidden> y(engine, Tokens{rows}, Hidden{width}, 5);
     Numbers a = product(x.values(), multiplied_codes<C>(gate, width, rows), {}, rows, width);
     const Numbers b = product(x.values(), multiplied_codes<C>(up, width, rows), {}, rows, width);
     for (std::size_t at = 0; at < a.size(); ++at) {
@@ -204,8 +211,37 @@ TYPED_TEST(Codes, GateAndUpAreOneStep) {
   }
 }
 
+/// To the bit: of few rows in one kernel, of more one after another.
+TYPED_TEST(Codes, TheLanguageMlpIsItsParts) {
+  using Engine = typename TypeParam::Engine;
+  Engine& engine = this->backend;
+  constexpr Index width = 48;
+  constexpr Index inner = 80;
+  const StoredWeight gate(ElementType::bfloat16, {inner, width}, 1);
+  const StoredWeight up(ElementType::bfloat16, {inner, width}, 2);
+  const StoredWeight down(ElementType::bfloat16, {width, inner}, 3);
+  const auto g = engine.matrix(gate.stored(), Ffn{inner}, Hidden{width});
+  const auto u = engine.matrix(up.stored(), Ffn{inner}, Hidden{width});
+  const auto d = engine.matrix(down.stored(), Hidden{width}, Ffn{inner});
+  for (const Index rows : {1, 4, 6}) {
+    const auto frame = engine.frame();
+    const Operand<Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{width}, 4);
+    const Operand<Engine, Tokens, Hidden> y(engine, Tokens{rows}, Hidden{width}, 5);
+    const Operand<Engine, Tokens, Hidden> parts(engine, Tokens{rows}, Hidden{width}, 5);
+    swiglu_mlp(engine, y.view(), x.input(), g, u, d);
+    const auto a = engine.template allocate<bfloat16>(Tokens{rows}, Ffn{inner});
+    const auto b = engine.template allocate<bfloat16>(Tokens{rows}, Ffn{inner});
+    matmul(engine, a, x.input(), g);
+    matmul(engine, b, x.input(), u);
+    swiglu(engine, a, b);
+    matmul_add(engine, parts.view(), a, d);
+    EXPECT_EQ(y.found(), parts.found()) << rows << " rows";
+  }
+}
+
 TYPED_TEST(Codes, ARowThatIsNotFiniteGivesNoNumbers) {
-  auto& engine = this->backend;
+  using Engine = typename TypeParam::Engine;
+  Engine& engine = this->backend;
   StoredWeight weight(ElementType::float32, {20, 32}, 1);
   auto* const numbers =
       reinterpret_cast<float*>(const_cast<std::byte*>(weight.stored().data));  // the test's own
@@ -215,8 +251,8 @@ TYPED_TEST(Codes, ARowThatIsNotFiniteGivesNoNumbers) {
   std::fill_n(numbers + 11 * 32, 32, 1e-39F);
   const auto w = engine.matrix(weight.stored(), Ffn{20}, Hidden{32});
   for (const Index rows : {2, 6}) {
-    const Operand<TypeParam, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{32}, 3);
-    const Operand<TypeParam, Tokens, Ffn> y(engine, Tokens{rows}, Ffn{20}, 4);
+    const Operand<Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{32}, 3);
+    const Operand<Engine, Tokens, Ffn> y(engine, Tokens{rows}, Ffn{20}, 4);
     matmul(engine, y.view(), x.input(), w);
     const Numbers found = y.found();
     for (std::size_t at = 0; at < found.size(); ++at) {
@@ -338,38 +374,33 @@ TEST(Panels, CoverEveryOutputOnceAndStaySmall) {
   EXPECT_EQ((cuda::OutputPanels{18944, 3584}.count()), 5);  // of the 7B model
 }
 
-/// Bias, scales, residual and place of every panel.
-TYPED_TEST(Rounding, ProductsInPanelsAreTheWholeProduct) {
-  constexpr Index rows = 6;
+/// Bias, scales, residual and place, of few rows and of more in one panel and in three.
+TYPED_TEST(Rounding, ProductsAddToWhatIsThereInEveryPanel) {
   constexpr Index in = 32;
   constexpr Index out = 300;
+  constexpr Index margin = 2;
   const StoredWeight weight(ElementType::bfloat16, {out, in}, 1);
+  const StoredWeight bias(ElementType::bfloat16, {out}, 2);
   std::vector<TypeParam> codes(out * in);
   cuda::Quantizer<TypeParam> quantizer(weight.stored(), out, in);
   quantizer(reinterpret_cast<std::byte*>(codes.data()), 0, out * in);
-  const auto numbers = [](Index count, std::uint64_t seed) {
-    std::vector<bfloat16> list;
-    for (const double number : random_numbers(count, seed, 1)) {
-      list.emplace_back(static_cast<float>(number));
-    }
-    return list;
-  };
-  const auto x = numbers(rows * in, 2);
-  const auto bias = numbers(out, 3);
-  const auto made_with = [&](Index most) {
-    auto y = numbers(rows * (out + 4), 4);
-    walked::coded_product(cuda::Product<bfloat16, TypeParam>{{y.data() + 2, rows, out, out + 4},
-                                                             {x.data(), rows, in, in},
-                                                             codes.data(),
-                                                             bias.data(),
-                                                             cuda::Into::add,
-                                                             quantizer.scales().data()},
-                          most);
-    std::vector<std::uint16_t> bits;
-    for (const bfloat16 number : y) bits.push_back(number.bits);
-    return bits;
-  };
-  EXPECT_EQ(made_with(cuda::panel_numbers), made_with(128 * in));
+  WalkedWeights engine(1, cuda::Weights::full);
+  for (const auto& [rows, most] :
+       {std::pair{Index{3}, cuda::panel_numbers}, {6, cuda::panel_numbers}, {6, 128 * in}}) {
+    const auto frame = engine.frame();
+    const Operand<WalkedWeights, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{in}, 3);
+    const Operand<WalkedWeights, Tokens, Ffn> y(engine, Tokens{rows}, Ffn{out}, 4, margin);
+    Numbers expected =
+        product(x.values(), multiplied_codes<TypeParam>(weight, in, rows), bias.values(), rows, in);
+    const Numbers before = y.values();
+    for (std::size_t at = 0; at < expected.size(); ++at) expected[at] += before[at];
+    walked::coded_product(
+        cuda::Product<bfloat16, TypeParam>{erase(y.view()), erase(x.input()), codes.data(),
+                                           reinterpret_cast<const bfloat16*>(bias.stored().data),
+                                           cuda::Into::add, quantizer.scales().data()},
+        most);
+    expect_close<bfloat16>(expected, y.found(), std::to_string(rows) + " rows", one_rounding);
+  }
 }
 
 TEST(Weights, HaveTheNamesOfTheirTypes) {
