@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <stamp/cuda/attend/attention.hpp>
 #include <stamp/cuda/element.hpp>
 #include <stamp/cuda/kept.hpp>
 #include <stamp/ops/fused.hpp>
@@ -56,8 +57,12 @@ class Engine {
   using Scratch = ArenaOf<ScratchSource>;
 
   /// The first GPU. Error{resource} where there is none that can be used. The number of threads is
-  /// what every engine takes; this one needs a single one.
-  explicit Engine(Index = 1) : device_(std::make_shared<Device>()), arena_({device_.get()}) {}
+  /// what every engine takes; this one needs a single one. `attention` names the matrix kernel of
+  /// attention; where the device cannot run it, the other one runs.
+  explicit Engine(Index = 1, Attention attention = Attention::mma)
+      : device_(std::make_shared<Device>()),
+        arena_({device_.get()}),
+        attention_(attention_here(attention)) {}
 
   [[nodiscard]] typename Scratch::Frame frame() { return typename Scratch::Frame(arena_); }
 
@@ -124,6 +129,8 @@ class Engine {
   }
 
   [[nodiscard]] Device& device() { return *device_; }
+  /// The matrix kernel that attention takes where it can run a call.
+  [[nodiscard]] Attention attention() const { return attention_; }
   [[nodiscard]] const Scratch& arena() const { return arena_; }
 
  private:
@@ -157,6 +164,7 @@ class Engine {
 
   std::shared_ptr<Device> device_;
   Scratch arena_;
+  Attention attention_;
 };
 
 }  // namespace stamp::cuda

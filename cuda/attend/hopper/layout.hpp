@@ -57,5 +57,10 @@ enum class Swizzle : std::uint32_t {
   return units(address) | units(box_bytes) << 16U | units(8 * row_bytes(swizzle)) << 32U |
          static_cast<std::uint64_t>(swizzle) << 62U;
 }
+/// The same matrix so many bytes further on, a multiple of 16. An address of shared memory fills
+/// its field at most, so nothing is carried out of it.
+[[nodiscard]] constexpr std::uint64_t moved(std::uint64_t descriptor, std::uint32_t bytes) {
+  return descriptor + (bytes >> 4U);
+}
 
 }  // namespace stamp::cuda

@@ -91,6 +91,11 @@ __device__ __forceinline__ void meet(std::uint32_t number, std::uint32_t threads
   asm volatile("bar.sync %0, %1;" : : "r"(number), "r"(threads) : "memory");
 }
 
+/// A number that all threads of a warp have, so that the compiler knows it, too.
+[[nodiscard]] __device__ __forceinline__ int uniform(int number) {
+  return __shfl_sync(0xffffffffU, number, 0);
+}
+
 /// A warpgroup gives registers back, or waits for more, a thread.
 template <std::uint32_t registers>
 __device__ __forceinline__ void give_registers() {

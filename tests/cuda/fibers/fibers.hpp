@@ -44,8 +44,9 @@ class Block {
  public:
   static constexpr std::size_t stack_bytes = std::size_t{256} << 10U;
 
-  /// Threads take their turns from the last to the first.
-  bool backwards = false;
+  /// Threads take turns; or each warp, from the last to the first, goes as far as it can before the
+  /// next one has a turn.
+  bool warp_by_warp = false;
 
   /// Runs body() as `threads` threads, a multiple of 32.
   void run(int threads, const std::function<void()>& body) {
@@ -67,11 +68,12 @@ class Block {
     }
     for (bool any = true; any;) {
       any = false;
-      for (std::size_t at = 0; at < threads_.size(); ++at) {
-        now_ = backwards ? threads_.size() - 1 - at : at;
-        if (threads_[now_].done) continue;
-        any = true;
-        swapcontext(&scheduler_, &threads_[now_].context);
+      for (std::size_t at = 0; at < warps_.size(); ++at) {
+        const std::size_t warp = warp_by_warp ? warps_.size() - 1 - at : at;
+        do {
+          went_on_ = false;
+          any = turn(warp) || any;
+        } while (warp_by_warp && went_on_);
       }
     }
   }
@@ -94,6 +96,12 @@ class Block {
     const std::size_t me = now_;
     swapcontext(&threads_[me].context, &scheduler_);
   }
+  /// Lets the others run until `done()`.
+  template <class Done>
+  void wait_until(const Done& done) {
+    while (!done()) yield();
+    went_on_ = true;
+  }
 
   /// Every lane of the warp gives some words and sees everybody's, [lane][word].
   static constexpr std::size_t most_words = 10;
@@ -115,6 +123,18 @@ class Block {
     bool done = false;
   };
 
+  /// Every thread of a warp that still runs, once; whether there was one.
+  bool turn(std::size_t warp) {
+    bool any = false;
+    for (std::size_t at = warp * 32; at < (warp + 1) * 32; ++at) {
+      if (threads_[at].done) continue;
+      any = true;
+      now_ = at;
+      swapcontext(&scheduler_, &threads_[at].context);
+    }
+    return any;
+  }
+
   static void enter() {
     Block& block = *current_block;
     (*block.body_)();
@@ -133,7 +153,7 @@ class Block {
       ++group.generation;
       return;
     }
-    while (group.generation == generation) yield();
+    wait_until([&] { return group.generation != generation; });
   }
 
   const std::function<void()>* body_ = nullptr;
@@ -144,6 +164,7 @@ class Block {
   std::vector<Words> words_;
   ucontext_t scheduler_{};
   std::size_t now_ = 0;
+  bool went_on_ = false;
 };
 
 /// threadIdx.x of whoever runs.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fibers/shared_memory.hpp>
 #include <stamp/cuda/attend/hopper/tile_map.hpp>
+#include <utility>
 
 namespace stamp::cuda::tma {
 
@@ -130,16 +131,18 @@ inline void arrive_and_expect(Barrier& barrier, std::uint32_t bytes) {
 inline void wait(Barrier& barrier, std::uint32_t parity) {
   constexpr int most = 100'000;
   detail::State& state = detail::state_of(barrier);
-  for (int turn = 0; state.parity == parity; ++turn) {
+  int turns = 0;
+  Block::current_block->wait_until([&] {
+    if (state.parity != parity) return true;
     for (const detail::Copy& copy : std::exchange(state.on_their_way, {})) state.deliver(copy);
-    if (state.parity != parity) return;
-    if (turn == most) {
+    if (state.parity != parity) return true;
+    if (++turns > most) {
       std::fprintf(stderr, "fibers: thread %u waits for ever at barrier %u\n",
                    Block::current_block->thread(), shared_address(&barrier));
       std::abort();
     }
-    Block::current_block->yield();
-  }
+    return false;
+  });
 }
 
 inline void load(void* to, const Map& map, Barrier& barrier, int column, int head, int key) {
@@ -154,6 +157,7 @@ inline void publish_writes() {}
 inline void meet(std::uint32_t number, std::uint32_t threads) {
   Block::current_block->meet_numbered(number, static_cast<int>(threads));
 }
+[[nodiscard]] inline int uniform(int number) { return number; }
 template <std::uint32_t registers>
 void give_registers() {}
 template <std::uint32_t registers>
