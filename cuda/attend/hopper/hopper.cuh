@@ -187,6 +187,12 @@ __device__ void attend_hopper_body(HopperShared<dim>& shared, const AttendCall<b
                                  : Visible{};
   }
   if (thread == hopper_rows) {
+    tma::prefetch(maps.key);
+    tma::prefetch(maps.value);
+    if constexpr (has_narrow_box(dim)) {
+      tma::prefetch(maps.narrow_key);
+      tma::prefetch(maps.narrow_value);
+    }
     shared.key.prepare();
     shared.value.prepare();
     tma::publish_barriers();

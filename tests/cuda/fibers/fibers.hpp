@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -44,9 +45,9 @@ class Block {
  public:
   static constexpr std::size_t stack_bytes = std::size_t{256} << 10U;
 
-  /// Threads take turns; or each warp, from the last to the first, goes as far as it can before the
-  /// next one has a turn.
-  bool warp_by_warp = false;
+  /// Threads take turns, one after the other; or a warp goes as far as it can when it has a turn,
+  /// and misses every second turn, as a generator of fixed numbers says.
+  bool uneven = false;
 
   /// Runs body() as `threads` threads, a multiple of 32.
   void run(int threads, const std::function<void()>& body) {
@@ -69,11 +70,15 @@ class Block {
     for (bool any = true; any;) {
       any = false;
       for (std::size_t at = 0; at < warps_.size(); ++at) {
-        const std::size_t warp = warp_by_warp ? warps_.size() - 1 - at : at;
+        const std::size_t warp = uneven ? warps_.size() - 1 - at : at;
+        if (uneven && random_() % 2 == 0) {
+          any = true;
+          continue;
+        }
         do {
           went_on_ = false;
           any = turn(warp) || any;
-        } while (warp_by_warp && went_on_);
+        } while (uneven && went_on_);
       }
     }
   }
@@ -165,6 +170,7 @@ class Block {
   ucontext_t scheduler_{};
   std::size_t now_ = 0;
   bool went_on_ = false;
+  std::minstd_rand random_;
 };
 
 /// threadIdx.x of whoever runs.

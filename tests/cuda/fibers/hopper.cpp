@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Hopper attention kernel on fibers, block after block; grids as in
 // cuda/attend/hopper/hopper.cu. Every call runs twice, once with copies that arrive at once and
-// warps that go as far as they can, from the last to the first, once with copies as late as they
-// may and threads in turn: both must give the same bits, and neither may do what the manual
-// forbids.
+// warps that run unevenly, once with copies as late as they may and threads in turn: both must give
+// the same bits, and neither may do what the manual forbids.
 #include <cuda/bodies.hpp>
 #include <fibers/shared_memory.hpp>
 #include <stamp/cuda/attend/hopper/hopper.cuh>
@@ -23,7 +22,7 @@ void run_blocks(const AttendCall<bfloat16>& call, const AttendParts& parts) {
                         tile_map(call.key, Swizzle::bytes_32, hopper_keys),
                         tile_map(call.value, Swizzle::bytes_32, hopper_keys)};
   fibers::Block block;
-  block.warp_by_warp = tma::arrival == tma::Arrival::early;
+  block.uneven = tma::arrival == tma::Arrival::early;
   gridDim = {static_cast<unsigned>(divide_up(call.packed_rows(), cuda::hopper_rows)),
              static_cast<unsigned>(call.key.heads), static_cast<unsigned>(parts.parts)};
   for (blockIdx.z = 0; blockIdx.z < gridDim.z; ++blockIdx.z) {
