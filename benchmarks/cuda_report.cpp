@@ -2,6 +2,7 @@
 // Times stamp::cuda on a GPU: products and attention at the published sizes, and the phases of an
 // answer about an 896×896 image with random weights of the true 2B sizes, and SAM ViT-H. One JSON
 // line a reading; gpu_report.sh runs it, gpu_peers.py times PyTorch on the same shapes.
+//   cuda_report [hopper: the phases of an answer alone, with the Hopper attention kernel]
 #include "cuda_timing.hpp"
 
 #include <map>
@@ -222,9 +223,15 @@ void report() {
 
 }  // namespace
 
-int main() {
+int main(int count, char** words) {
   try {
-    report();
+    if (count > 1 && std::string(words[1]) == "hopper") {
+      Engine engine(1, cuda::Attention::hopper);
+      check_hopper(engine);
+      time_phases(engine, "2b", published_2b());
+    } else {
+      report();
+    }
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());

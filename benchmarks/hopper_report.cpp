@@ -47,11 +47,7 @@ template <MaskPolicy Mask>
 
 [[nodiscard]] bool report(bool with_times) {
   Engine engine(1, cuda::Attention::hopper);
-  if (engine.attention() != cuda::Attention::hopper) {
-    fail(Fault::resource,
-         "hopper_report: expected a device of compute capability 9.0 and a driver "
-         "that writes tensor maps, found none");
-  }
+  check_hopper(engine);
   bool agree = true;
   // Small ones first: what is wrong shows there, and at once.
   for (const Index dim : {64, 80, 128}) {

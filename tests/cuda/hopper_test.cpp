@@ -73,6 +73,18 @@ TEST(Hopper, TurnsItsRingsSeveralTimesWithEveryHeadSizeAndNumberOfParts) {
   }
 }
 
+TEST(Hopper, EveryRowHasASayInWhichTilesAreVisited) {
+  for (const Index rows : {16, 31, 128}) {
+    for (const Index last :
+         {rows - 1, rows / 2, Index{0}}) {  // the only row that sees the last key
+      std::vector<Visible> table(static_cast<std::size_t>(rows), {{0, 3}, {}});
+      table[static_cast<std::size_t>(last)].own = {299, 300};
+      HopperCall call(rows, 300, 1, 1, 64, MaskRule(table.data()));
+      expect_near(call.run(AttendKernel::hopper, 1), call.run(AttendKernel::tensor, 1));
+    }
+  }
+}
+
 TEST(Hopper, VisitsBlocksOfSeveralImagesAndHistoriesWithGaps) {
   const std::vector<std::int32_t> boundaries{0, 130, 131, 131, 330};
   HopperCall images(330, 330, 1, 1, 80, MaskRule(BlockDiagonal{boundaries.data(), 4}));
