@@ -12,7 +12,8 @@ static_assert(hopper_tile.rows == hopper_rows && hopper_tile.keys == hopper_keys
 
 namespace {
 
-constexpr std::uint32_t boxes_begin_at = 1024;  // multiples of so many bytes of shared memory
+constexpr std::uint32_t boxes_begin_at = 1024;    // multiples of so many bytes of shared memory
+constexpr std::size_t block_shared = 227 * 1024;  // what a block of sm_90 can have
 
 template <int dim>
 __global__ void __launch_bounds__(hopper_threads, 1)
@@ -26,6 +27,7 @@ __global__ void __launch_bounds__(hopper_threads, 1)
 
 template <int dim>
 void launch(Stream stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
+  static_assert(sizeof(HopperShared<dim>) + boxes_begin_at <= block_shared);
   static const std::size_t bytes =
       allow_shared(hopper<dim>, sizeof(HopperShared<dim>) + boxes_begin_at);
   HopperMaps maps{};

@@ -257,12 +257,14 @@ class HopperComplaints : public HopperInstructions {
     bool touch_sums = false;
     bool touch_weights = false;
     bool touch_memory = false;
+    bool publish = true;
     bool wait = true;
   };
   std::string of(const Wrong& wrong) {
     complaints.clear();
     std::memset(shared.data(), 0, 32 * 1024);
     run([&] {
+      if (wrong.publish) tma::publish_writes();
       const std::uint32_t b = tma::shared_address(shared.data());
       float y[32] = {};
       std::uint32_t a[4] = {};
@@ -271,7 +273,10 @@ class HopperComplaints : public HopperInstructions {
       wgmma::commit();
       if (wrong.touch_sums) y[3] = 1;
       if (wrong.touch_weights) a[2] = 1;
-      if (wrong.touch_memory) shared.data()[130] = std::byte{1};
+      if (wrong.touch_memory) {
+        shared.data()[130] = std::byte{1};
+        tma::publish_writes();
+      }
       if (wrong.wait) wgmma::wait<0>();
     });
     return complaints.empty() ? "" : complaints.front();
@@ -286,6 +291,7 @@ TEST_P(HopperComplaints, NameWhatTheManualForbids) {
   EXPECT_EQ(of({.touch_sums = true}), "registers changed while a product was writing them");
   EXPECT_EQ(of({.touch_weights = true}), "registers changed while a product was reading them");
   EXPECT_EQ(of({.touch_memory = true}), "shared memory changed while a product was reading it");
+  EXPECT_EQ(of({.publish = false}), "a product of numbers that were written and not published");
   EXPECT_EQ(of({.wait = false}), "a product nobody waited for");
 
   complaints.clear();

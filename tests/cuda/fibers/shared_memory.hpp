@@ -6,19 +6,20 @@
 #include <cstdint>
 #include <cstring>
 #include <fibers/fibers.hpp>
-#include <memory>
 #include <new>
+#include <vector>
 
 namespace stamp::test::fibers {
 
-/// A block's shared memory, full of NaN at first.
+/// A block's shared memory, full of NaN at first. What threads write there is seen by products only
+/// after it was published (fence.proxy.async); what copies bring is seen by all.
 class SharedMemory {
  public:
   static constexpr std::size_t alignment = 1024;
   static constexpr std::uint32_t first_address = 3 * 1024;
 
   explicit SharedMemory(std::size_t bytes)
-      : bytes_(bytes),
+      : seen_by_products_(bytes),
         memory_(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{alignment}))) {
     reset();
     current = this;
@@ -32,31 +33,58 @@ class SharedMemory {
     current = nullptr;
   }
 
-  void reset() { std::memset(memory_, 0xff, bytes_); }
+  void reset() {
+    std::memset(memory_, 0xff, seen_by_products_.size());
+    std::memset(seen_by_products_.data(), 0xff, seen_by_products_.size());
+    published_ = false;
+  }
   [[nodiscard]] std::byte* data() const { return memory_; }
   [[nodiscard]] std::uint32_t address(const void* place) const {
     const auto offset = static_cast<const std::byte*>(place) - memory_;
-    if (offset < 0 || static_cast<std::size_t>(offset) >= bytes_) {
+    if (offset < 0 || static_cast<std::size_t>(offset) >= seen_by_products_.size()) {
       complain("a place that is not in shared memory");
     }
     return first_address + static_cast<std::uint32_t>(offset);
   }
-  /// The two bytes at an address; NaN outside.
-  [[nodiscard]] std::byte* at(std::uint32_t address) {
-    if (address < first_address || address - first_address + 2 > bytes_) {
-      complain("an address outside of shared memory");
-      std::memset(outside_, 0xff, sizeof(outside_));
-      return outside_;
+
+  /// One thread's fence; its writes are not told from those of others.
+  void publish() { published_ = true; }
+  /// A number that a copy brings.
+  void bring(std::uint32_t address, std::uint16_t number) {
+    if (!holds(address)) return;
+    std::memcpy(memory_ + (address - first_address), &number, 2);
+    std::memcpy(seen_by_products_.data() + (address - first_address), &number, 2);
+  }
+  /// A number that a product reads; NaN outside.
+  [[nodiscard]] std::uint16_t read(std::uint32_t address) {
+    if (!holds(address)) return 0xffff;
+    if (published_) {
+      std::memcpy(seen_by_products_.data(), memory_, seen_by_products_.size());
+      published_ = false;
     }
-    return memory_ + (address - first_address);
+    const std::byte* const place = memory_ + (address - first_address);
+    if (std::memcmp(seen_by_products_.data() + (address - first_address), place, 2) != 0) {
+      complain("a product of numbers that were written and not published");
+    }
+    std::uint16_t number = 0;
+    std::memcpy(&number, place, 2);
+    return number;
   }
 
   static inline SharedMemory* current = nullptr;
 
  private:
-  std::size_t bytes_;
+  [[nodiscard]] bool holds(std::uint32_t address) const {
+    if (address >= first_address && address - first_address + 2 <= seen_by_products_.size()) {
+      return true;
+    }
+    complain("an address outside of shared memory");
+    return false;
+  }
+
+  std::vector<std::byte> seen_by_products_;
   std::byte* memory_;
-  std::byte outside_[2]{};
+  bool published_ = false;
 };
 
 /// 128 bytes: bits 7, 8 and 9 of an address are added, without carry, to its bits 4, 5 and 6.

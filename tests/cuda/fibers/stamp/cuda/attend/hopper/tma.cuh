@@ -63,7 +63,7 @@ struct Copy {
           const std::uint32_t place = map->swizzle == Swizzle::bytes_128
                                           ? test::fibers::swizzled_128(packed)
                                           : test::fibers::swizzled_32(packed);
-          std::memcpy(SharedMemory::current->at(place), &number, 2);
+          SharedMemory::current->bring(place, number);
         }
       }
     }
@@ -153,7 +153,7 @@ inline void load(void* to, const Map& map, Barrier& barrier, int column, int hea
   state.on_their_way.push_back(copy);
 }
 inline void prefetch(const Map&) {}
-inline void publish_writes() {}
+inline void publish_writes() { SharedMemory::current->publish(); }
 inline void meet(std::uint32_t number, std::uint32_t threads) {
   Block::current_block->meet_numbered(number, static_cast<int>(threads));
 }

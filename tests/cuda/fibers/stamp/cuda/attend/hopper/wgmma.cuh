@@ -51,12 +51,8 @@ struct Operand {
       const auto byte = static_cast<std::uint32_t>(across ? row : k) * 2;
       const std::uint32_t place =
           start + byte / width * leading + byte % width + r / 8 * stride + r % 8 * width;
-      std::uint16_t number = 0;
-      std::memcpy(&number,
-                  SharedMemory::current->at(mode == 1 ? test::fibers::swizzled_128(place)
-                                                      : test::fibers::swizzled_32(place)),
-                  2);
-      found.bits.push_back(number);
+      found.bits.push_back(SharedMemory::current->read(
+          mode == 1 ? test::fibers::swizzled_128(place) : test::fibers::swizzled_32(place)));
     }
   }
   return found;
