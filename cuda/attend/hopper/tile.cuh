@@ -70,7 +70,11 @@ struct HopperRing {
     }
     turn.next();
   }
-  __device__ void wait(const Turn& turn) { tma::wait(full[turn.stage], turn.parity); }
+  /// By whole warps, which go on together: products are issued by warps, not by threads.
+  __device__ void wait(const Turn& turn) {
+    tma::wait(full[turn.stage], turn.parity);
+    __syncwarp();
+  }
   /// By one lane of each warp of the consumers.
   __device__ void release(Turn& turn, bool elected) {
     if (elected) tma::arrive(empty[turn.stage]);
