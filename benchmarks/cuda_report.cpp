@@ -2,12 +2,19 @@
 // Times stamp::cuda on a GPU: products and attention at the published sizes, and the phases of an
 // answer about an 896×896 image with random weights of the true 2B sizes, and SAM ViT-H. One JSON
 // line a reading; gpu_report.sh runs it, gpu_peers.py times PyTorch on the same shapes.
-//   cuda_report [hopper: the phases of an answer alone, with the Hopper attention kernel]
-#include "cuda_timing.hpp"
-
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
 #include <map>
+#include <random>
+#include <stamp/cuda/engine.hpp>
 #include <stamp/sam.hpp>
 #include <stamp/stamp.hpp>
+#include <string>
+#include <vector>
+
+#include "cuda_timing.hpp"
 
 namespace {
 
@@ -221,17 +228,21 @@ void report() {
   time_sam(engine, "sam_vit_h", sam::published_config(1280).value());
 }
 
+void report_hopper() {
+  Engine engine(1, cuda::Attention::hopper);
+  check_hopper(engine);
+  time_phases(engine, "2b", published_2b());
+}
+
 }  // namespace
 
 int main(int count, char** words) {
   try {
-    if (count > 1 && std::string(words[1]) == "hopper") {
-      Engine engine(1, cuda::Attention::hopper);
-      check_hopper(engine);
-      time_phases(engine, "2b", published_2b());
-    } else {
-      report();
+    if (count > 1 && std::string(words[1]) == "hopper") {  // the phases with its attention, alone
+      report_hopper();
+      return 0;
     }
+    report();
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -56,13 +56,13 @@ class Engine {
   };
   using Scratch = ArenaOf<ScratchSource>;
 
+  /// With the matrix kernel of attention that is named; where the device cannot run it, `mma`.
+  Engine(Index threads, Attention attention) : Engine(threads) {
+    attention_ = attention_here(attention);
+  }
   /// The first GPU. Error{resource} where there is none that can be used. The number of threads is
-  /// what every engine takes; this one needs a single one. `attention` names the matrix kernel of
-  /// attention; where the device cannot run it, the other one runs.
-  explicit Engine(Index = 1, Attention attention = Attention::mma)
-      : device_(std::make_shared<Device>()),
-        arena_({device_.get()}),
-        attention_(attention_here(attention)) {}
+  /// what every engine takes; this one needs a single one.
+  explicit Engine(Index = 1) : device_(std::make_shared<Device>()), arena_({device_.get()}) {}
 
   [[nodiscard]] typename Scratch::Frame frame() { return typename Scratch::Frame(arena_); }
 
@@ -129,9 +129,9 @@ class Engine {
   }
 
   [[nodiscard]] Device& device() { return *device_; }
+  [[nodiscard]] const Scratch& arena() const { return arena_; }
   /// The matrix kernel that attention takes where it can run a call.
   [[nodiscard]] Attention attention() const { return attention_; }
-  [[nodiscard]] const Scratch& arena() const { return arena_; }
 
  private:
   template <class U>
@@ -162,9 +162,9 @@ class Engine {
     }
   }
 
+  Attention attention_ = Attention::mma;
   std::shared_ptr<Device> device_;
   Scratch arena_;
-  Attention attention_;
 };
 
 }  // namespace stamp::cuda
