@@ -41,12 +41,12 @@ void plain_product(const cuda::Product<T>& product);
 template <Element T>
 void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up);
 
-/// The tensor-core kernel, on fibers (fibers/tensor.cpp).
-void attend_tensor(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);
-
 /// The Hopper kernel, on fibers (fibers/hopper.cpp). std::logic_error where it does what it must
 /// not.
 void attend_hopper(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);
+
+/// The tensor-core kernel, on fibers (fibers/tensor.cpp).
+void attend_tensor(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);
 
 /// The kernel and, with parts > 1, the combination.
 template <Element T>
