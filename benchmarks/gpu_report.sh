@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything that only a GPU can show, in less than ten minutes and without a network: the tests of
 # operations and goldens on the CUDA engines, compute-sanitizer over the small shapes, our times and
-# PyTorch's. Run gpu_bundle.sh first, elsewhere; this needs the repository, gpu-bundle/, a driver,
-# and a python3 with PyTorch for its side. Writes report.txt, results.jsonl and logs.tar.gz.
+# PyTorch's, and at last the Hopper attention kernel, which no GPU has run yet. Run gpu_bundle.sh
+# first, elsewhere; this needs the repository, gpu-bundle/, a driver, and a python3 with PyTorch for
+# its side. Writes report.txt, results.jsonl and logs.tar.gz.
 #   bash benchmarks/gpu_report.sh [FOLDER, default $OUT or gpu-report]
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -44,8 +45,9 @@ say "cuBLASLt: ${cublas:-the one of the system}"
 run() {
   local name=$1 limit=$2 start=$SECONDS code=0
   shift 2
-  timeout "$limit" "$@" >"$logs/$name.log" 2>&1 || code=$?
+  timeout --kill-after=5 "$limit" "$@" >"$logs/$name.log" 2>&1 || code=$?
   [[ $code -eq 0 ]] || failed=1
+  last=$code
   local sums
   sums=$(grep -hE '(PASSED|SKIPPED|FAILED).* [0-9]+ test|ERROR SUMMARY|RACECHECK SUMMARY' "$logs/$name.log" | tr -s ' \n' ' ')
   say "$(printf '%-34s exit %3d  %4d s  %s' "$name" "$code" $((SECONDS - start)) "$sums")"
@@ -96,7 +98,7 @@ if [[ -x $sanitizer ]]; then
       filter='*cuda_bfloat16*:*cuda_float*'
       [[ $program != matmul ]] || filter='*cuda_bfloat16.TakesWeights*'
       [[ $program != weights ]] || filter='*cuda_bfloat16*.ARowDoesNotDepend*'
-      if ((SECONDS > 520)); then
+      if ((SECONDS > 440)); then
         say "left out for time: ${tool}_$program"
         continue
       fi
@@ -107,6 +109,29 @@ if [[ -x $sanitizer ]]; then
 else
   say "no compute-sanitizer here"
   failed=1
+fi
+
+# Should the device hang now and the process with it, all that came before is written.
+say "until here: $([[ $failed -eq 0 ]] && echo "all of it passed" || echo "SOMETHING FAILED")"
+finish
+say "== the Hopper attention kernel beside the mma.sync one"
+if [[ $(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>&1 | head -n 1) == 9.0 ]]; then
+  measure stamp_hopper 60 "$work/bin/hopper_report"
+  python3 benchmarks/gpu_table.py "$out/results.jsonl" stamp_hopper 2>&1 | tee -a "$out/report.txt"
+  if ((last == 0 && SECONDS < 530)); then
+    measure phases_hopper 40 "$work/bin/cuda_report" hopper
+    python3 benchmarks/gpu_table.py "$out/results.jsonl" phases_hopper 2>&1 | tee -a "$out/report.txt"
+  else
+    say "left out after a failure or for time: phases_hopper"
+  fi
+  # A wrong kernel's place of error is worth knowing, a hanging one's is not to be had this way.
+  if [[ -x $sanitizer ]] && ((last != 124 && last != 137 && SECONDS < 565)); then
+    run memcheck_hopper 25 "$sanitizer" --tool memcheck --error-exitcode 9 "$work/bin/hopper_report" compare
+  else
+    say "left out after a hang or for time: memcheck_hopper"
+  fi
+else
+  say "left out: this is not a device of compute capability 9.0"
 fi
 
 verdict="all of it passed"

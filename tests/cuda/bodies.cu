@@ -149,6 +149,7 @@ void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
   const AttendParts parts{count, largest.data(), sum.data(), values.data()};
   if constexpr (std::same_as<T, bfloat16>) {
     if (kernel == AttendKernel::tensor) attend_tensor(call, parts);
+    if (kernel == AttendKernel::hopper) attend_hopper(call, parts);
   }
   if (kernel == AttendKernel::tiled) {
     walk<TiledRegisters>(

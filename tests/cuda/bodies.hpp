@@ -44,6 +44,10 @@ void skinny_swiglu(Erased<T> y, Erased<const T> x, const W* gate, const W* up,
 template <cuda::Code C>
 void widen_rows(Erased<bfloat16> wide, const C* codes, const float* scales);
 
+/// The Hopper kernel, on fibers (fibers/hopper.cpp). std::logic_error where it does what it must
+/// not.
+void attend_hopper(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);
+
 /// The tensor-core kernel, on fibers (fibers/tensor.cpp).
 void attend_tensor(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);
 
