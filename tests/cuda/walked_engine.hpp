@@ -220,7 +220,48 @@ void gather_rows(Walked<T>&, View<T, R, A> y, View<const T, S, A> x, In<std::int
   walked::gather(erase(y), erase(x), index.data());
 }
 
+namespace walked {
+
 /// The kernels that need no tensor cores, one after the other, must agree; the last one's is y.
+template <Element T, Axis R, Axis H, Axis D>
+void attend_with_all(Walked<T>& engine, View<T, R, H, D> y, const cuda::AttendCall<T>& call) {
+  const auto frame = engine.frame();
+  std::vector<View<T, R, H, D>> others;
+  const auto run = [&](cuda::AttendKernel kernel, Index parts) {
+    const auto other = engine.template allocate<T>(y.template axis_at<0>(), y.template axis_at<1>(),
+                                                   y.template axis_at<2>());
+    cuda::AttendCall<T> beside = call;
+    beside.y = erase(other);
+    attend(beside, kernel, parts);
+    others.push_back(other);
+  };
+  run(cuda::AttendKernel::naive, 1);
+  run(cuda::AttendKernel::tiled, 3);
+  attend(call, cuda::AttendKernel::tiled, 1);
+  if (sizeof(T) == 2 && cuda::kernel_for(call) == cuda::AttendKernel::tensor) {
+    // It rounds the weights of the values, each by at most 2^-9 of itself.
+    float largest = 0;
+    for (Index row = 0; row < call.value.rows; ++row) {
+      for (Index at = 0; at < call.value.heads * call.value.dim; ++at) {
+        largest = std::max(largest, std::abs(widen(call.value.data[row * call.value.stride + at])));
+      }
+    }
+    for (const Index parts : {1, 3}) {
+      run(cuda::AttendKernel::tensor, parts);
+      expect_agreement<T>("tensor cores", as_rows(View<const T, R, H, D>(y)),
+                          as_rows(View<const T, R, H, D>(others.back())),
+                          0x1p-9F * largest + 1e-5F);
+      others.pop_back();
+    }
+  }
+  for (const auto& other : others) {
+    expect_agreement<T>("two kernels", as_rows(View<const T, R, H, D>(y)),
+                        as_rows(View<const T, R, H, D>(other)));
+  }
+}
+
+}  // namespace walked
+
 template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
 void attend(Walked<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
             View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask,
@@ -231,46 +272,23 @@ void attend(Walked<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
   }
   const Index rows = y.extents()[0];
   for (Index row = 0; row < rows; ++row) check_visible(mask.visible(row), row, key.extents()[0]);
-  cuda::AttendCall<T> call{erase(y),
-                           erase(query),
-                           erase(key),
-                           erase(value),
-                           static_cast<float>(scale),
-                           cuda::MaskRule(mask),
-                           bias};
-  const auto frame = engine.frame();
-  std::vector<View<T, R, H, D>> others;
-  const auto run = [&](cuda::AttendKernel kernel, Index parts) {
-    const auto other = engine.template allocate<T>(y.template axis_at<0>(), y.template axis_at<1>(),
-                                                   y.template axis_at<2>());
-    cuda::AttendCall<T> beside = call;
-    beside.y = erase(other);
-    walked::attend(beside, kernel, parts);
-    others.push_back(other);
-  };
-  run(cuda::AttendKernel::naive, 1);
-  run(cuda::AttendKernel::tiled, 3);
-  walked::attend(call, cuda::AttendKernel::tiled, 1);
-  if (sizeof(T) == 2 && cuda::kernel_for(call) == cuda::AttendKernel::tensor) {
-    // It rounds the weights of the values, each by at most 2^-9 of itself.
-    float largest = 0;
-    for (Index row = 0; row < value.extents()[0]; ++row) {
-      for (Index at = 0; at < value.row_size(); ++at) {
-        largest = std::max(largest, std::abs(widen(value.data()[row * value.stride() + at])));
-      }
-    }
-    for (const Index parts : {1, 3}) {
-      run(cuda::AttendKernel::tensor, parts);
-      walked::expect_agreement<T>("tensor cores", walked::as_rows(View<const T, R, H, D>(y)),
-                                  walked::as_rows(View<const T, R, H, D>(others.back())),
-                                  0x1p-9F * largest + 1e-5F);
-      others.pop_back();
-    }
-  }
-  for (const auto& other : others) {
-    walked::expect_agreement<T>("two kernels", walked::as_rows(View<const T, R, H, D>(y)),
-                                walked::as_rows(View<const T, R, H, D>(other)));
-  }
+  walked::attend_with_all(
+      engine, y,
+      cuda::AttendCall<T>{erase(y), erase(query), erase(key), erase(value),
+                          static_cast<float>(scale), cuda::MaskRule(mask), bias});
+}
+
+template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, class Query>
+void attend_windows(Walked<T>& engine, View<T, R, H, D> y, const Query& query,
+                    const View<const T, K, KH, D>& key, const View<const T, K, KH, D>& value,
+                    double scale, const RelativePosition<T>& bias) {
+  const In<T, R, H, D> from = query;
+  check_attention(y, from, key, value);
+  check_windows(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
+  walked::attend_with_all(engine, y,
+                          cuda::AttendCall<T>{erase(y), erase(from), erase(key), erase(value),
+                                              static_cast<float>(scale),
+                                              cuda::MaskRule(EqualBlocks{bias.area()}), bias});
 }
 
 static_assert(SamBackend<Walked<float>>);

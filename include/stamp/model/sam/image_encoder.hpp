@@ -12,6 +12,7 @@
 #include <stamp/nn/layer_norm.hpp>
 #include <stamp/observe/tap.hpp>
 #include <stamp/ops/fused.hpp>
+#include <stamp/ops/windows.hpp>
 
 namespace stamp::sam {
 
@@ -87,20 +88,11 @@ struct ImageAttention {
     const auto vertical = rel_pos_h(engine, each_head);
     const auto horizontal = rel_pos_w(engine, each_head);
     const auto context = engine.template allocate<Element>(patches, heads, dim);
-    const Index area = side * side;
-    const Index numbers = area * heads.size * (2 * side - 1);  // of one square
     using KeyView = View<const Element, Keys, KvHeads, HeadDim>;
-    const KeyView key = rename<Keys, KvHeads, HeadDim>(part(1));
-    const KeyView value = rename<Keys, KvHeads, HeadDim>(part(2));
-    for (Index square = 0; square < patches.size / area; ++square) {
-      const Index first = square * area;
-      attend(
-          engine, rows(context, first, area), rows(query, first, area), rows(key, first, area),
-          rows(value, first, area), 1 / std::sqrt(static_cast<double>(dim.size)),
-          Bidirectional{area},
-          RelativePosition<Element>{vertical.data() + square * numbers,
-                                    horizontal.data() + square * numbers, heads.size, side, side});
-    }
+    attend_windows(engine, context, query, KeyView(rename<Keys, KvHeads, HeadDim>(part(1))),
+                   KeyView(rename<Keys, KvHeads, HeadDim>(part(2))),
+                   1 / std::sqrt(static_cast<double>(dim.size)),
+                   {vertical.data(), horizontal.data(), heads.size, side, side});
     matmul(engine, y, merge<Queries>(context), proj.weight, proj.bias);
     return y;
   }
