@@ -11,6 +11,7 @@
 #include <stamp/cuda/matmul.hpp>
 #include <stamp/cuda/memory.hpp>
 #include <stamp/cuda/norm.hpp>
+#include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/rotate.hpp>
 #include <stamp/ops/sam_backend.hpp>
 

@@ -9,6 +9,7 @@
 #include <stamp/cuda/attend/tiled.cuh>
 #include <stamp/cuda/largest.cuh>
 #include <stamp/cuda/norm.cuh>
+#include <stamp/cuda/norm_matmul.cuh>
 #include <stamp/cuda/product.cuh>
 #include <stamp/cuda/rotate.cuh>
 
@@ -27,6 +28,13 @@ void layer_norm(Erased<T> y, Erased<const T> x, const T* weight, const T* bias, 
   std::vector<float> shared(norm_shared);
   walk<NormRegisters>(norm_threads, y.rows, 1, 1, shared, [&](auto& block) {
     layer_norm_body(block, shared.data(), y, x, weight, bias, eps);
+  });
+}
+template <Element T>
+void norm_matmul(const NormMatmul<T>& call) {
+  const Index groups = (call.y.rows + norm_matmul_rows - 1) / norm_matmul_rows;
+  walk<NormMatmulRegisters>(norm_matmul_threads, groups, [&](auto& block) {
+    norm_matmul_body(block, call, aligned_operands(call));
   });
 }
 
@@ -153,6 +161,8 @@ void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
 
 template void rms_norm(Erased<float>, Erased<const float>, const float*, float);
 template void layer_norm(Erased<float>, Erased<const float>, const float*, const float*, float);
+template void norm_matmul(const NormMatmul<float>&);
+template void norm_matmul(const NormMatmul<bfloat16>&);
 template void quick_gelu(Erased<float>);
 template void gelu(Erased<float>);
 template void relu(Erased<float>);

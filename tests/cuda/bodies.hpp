@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stamp/cuda/attend/kernels.hpp>
+#include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/product.hpp>
 
 namespace stamp::test::walked {
@@ -12,6 +13,8 @@ template <Element T>
 void rms_norm(Erased<T> y, Erased<const T> x, const T* weight, float eps);
 template <Element T>
 void layer_norm(Erased<T> y, Erased<const T> x, const T* weight, const T* bias, float eps);
+template <Element T>
+void norm_matmul(const cuda::NormMatmul<T>& call);
 template <Element T>
 void quick_gelu(Erased<T> x);
 template <Element T>

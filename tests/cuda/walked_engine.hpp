@@ -139,6 +139,16 @@ void layer_norm(Walked<T>&, View<T, R, A> y, In<T, R, A> x,
                      walked::resident<T>(bias).data(), static_cast<float>(eps));
 }
 
+template <Element T, Axis R, Axis O, Axis H, class X>
+void rms_norm_matmul(Walked<T>&, View<T, R, O> y, const X& x, const Tensor<float, H>& norm,
+                     double eps, const reference::Matrix<O, H>& w, const Tensor<float, O>& bias) {
+  const In<T, R, H> input = x;
+  walked::norm_matmul(
+      cuda::NormMatmul<T>{erase(y), erase(input), walked::resident<T>(norm).data(),
+                          walked::resident<T>(w.stored, w.out.size * w.in.size).data(),
+                          walked::resident<T>(bias).data(), static_cast<float>(eps)});
+}
+
 template <Element T, Axis R, Axis A>
 void quick_gelu(Walked<T>&, View<T, R, A> x) {
   walked::quick_gelu(erase(x));

@@ -89,6 +89,17 @@ void matmul_add(B& engine, View<typename B::Element, R, O> y, const X& x, const 
   add(engine, y, product);
 }
 
+/// y = rms_norm(x)·Wᵀ + bias: the last norm and the classifier of mask tokens. y [R, O], x [R, H],
+/// norm [H], W [O, H], bias [O].
+template <Backend B, Axis R, Axis O, class X, class Norm, class W, class BiasVector>
+void rms_norm_matmul(B& engine, View<typename B::Element, R, O> y, const X& x, const Norm& norm,
+                     double eps, const W& w, const BiasVector& bias) {
+  const auto frame = engine.frame();
+  auto normal = engine.template allocate<typename B::Element>(y.template axis_at<0>(), w.in);
+  rms_norm(engine, normal, x, norm, eps);
+  matmul(engine, y, normal, w, bias);
+}
+
 /// y += fc2(quick_gelu(fc1(x))): the vision tower's MLP. y, x [R, H], fc1 [F, H], fc2 [H, F].
 template <Backend B, Axis R, Axis H, class X, class W1, class B1, class W2, class B2>
 void quick_gelu_mlp(B& engine, View<typename B::Element, R, H> y, const X& x, const W1& fc1,
