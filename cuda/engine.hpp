@@ -13,6 +13,7 @@
 #include <stamp/cuda/norm.hpp>
 #include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/rotate.hpp>
+#include <stamp/cuda/threshold_picture.hpp>
 #include <stamp/ops/sam_backend.hpp>
 
 namespace stamp::cuda {
@@ -23,5 +24,6 @@ using Backend = Engine<bfloat16>;
 // Last, because a compiler remembers a concept's first answer.
 static_assert(stamp::SamBackend<Engine<float>>);
 static_assert(stamp::SamBackend<Engine<bfloat16>>);
+static_assert(requirement::ThresholdsPictures<Engine<bfloat16>>);
 
 }  // namespace stamp::cuda

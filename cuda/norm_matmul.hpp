@@ -4,6 +4,7 @@
 
 #include <stamp/cuda/kernels.hpp>
 #include <stamp/cuda/memory.hpp>
+#include <stamp/cuda/product.hpp>
 
 namespace stamp::cuda {
 
@@ -30,10 +31,13 @@ template <DeviceElement T>
 void norm_matmul(Stream stream, const NormMatmul<T>& call);
 }
 
-/// y = rms_norm(x)·Wᵀ + bias (ops/fused.hpp); made for few outputs.
+/// y = rms_norm(x)·Wᵀ + bias (ops/fused.hpp); in one launch where the outputs are few.
 template <DeviceElement T, Axis R, Axis O, Axis H, class X>
 void rms_norm_matmul(Engine<T>& engine, View<T, R, O> y, const X& x, const Kept<T, H>& norm,
                      double eps, const Matrix<T, O, H>& w, const Kept<T, O>& bias) {
+  if (w.out.size >= tile_outputs) {
+    return stamp::rms_norm_matmul(engine, y, x, norm, eps, w, bias);
+  }
   const In<T, R, H> input = x;
   check_extent("rms_norm_matmul", y.template axis_at<0>(), input.template axis_at<0>());
   check_extent("rms_norm_matmul", w.out, y.template axis_at<1>());

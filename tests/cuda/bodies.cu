@@ -12,6 +12,7 @@
 #include <stamp/cuda/norm_matmul.cuh>
 #include <stamp/cuda/product.cuh>
 #include <stamp/cuda/rotate.cuh>
+#include <stamp/cuda/threshold_picture.cuh>
 
 namespace stamp::test::walked {
 
@@ -103,6 +104,13 @@ void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which) {
   const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
   walk<NoRegisters>(pointwise_threads, y.rows * chunks,
                     [&](auto& block) { gather_body(block, y, x, which, aligned); });
+}
+
+void threshold_picture(const ThresholdPicture& call) {
+  std::vector<ThresholdRegisters> shared(threshold_threads);
+  walk<ThresholdRegisters>(threshold_threads, call.height, [&](auto& block) {
+    threshold_picture_body(block, shared.data(), call);
+  });
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <stamp/cuda/attend/kernels.hpp>
 #include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/product.hpp>
+#include <stamp/cuda/threshold_picture.hpp>
 
 namespace stamp::test::walked {
 
@@ -37,6 +38,7 @@ template <Element T>
 void largest(std::int32_t* places, Erased<const T> x);
 template <Element T>
 void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which);
+void threshold_picture(const cuda::ThresholdPicture& call);
 template <Element T>
 void skinny_products(const cuda::JoinedProducts<T>& products);
 template <Element T>

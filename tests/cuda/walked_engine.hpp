@@ -230,6 +230,25 @@ void gather_rows(Walked<T>&, View<T, R, A> y, View<const T, S, A> x, In<std::int
   walked::gather(erase(y), erase(x), index.data());
 }
 
+template <Element T>
+Foreground threshold_picture(Walked<T>&, std::span<std::uint8_t> cells,
+                             std::span<const float> logits, const InterpolatedAxis& rows,
+                             const InterpolatedAxis& columns, float threshold) {
+  check_threshold_picture(cells, logits, rows, columns);
+  const auto resident = [](const InterpolatedAxis& axis) {
+    return cuda::AxisReading{axis.first.data(), axis.second.data(), axis.share.data()};
+  };
+  std::vector<double> probabilities(rows.share.size(), NAN);
+  std::vector<std::int32_t> areas(rows.share.size(), -1);
+  walked::threshold_picture({cells.data(), probabilities.data(), areas.data(), logits.data(),
+                             columns.inputs, resident(rows), resident(columns), rows.outputs(),
+                             columns.outputs(), threshold});
+  Foreground foreground;
+  for (const double probability : probabilities) foreground.probability += probability;
+  for (const std::int32_t area : areas) foreground.area += area;
+  return foreground;
+}
+
 namespace walked {
 
 /// The kernels that need no tensor cores, one after the other, must agree; the last one's is y.
@@ -303,5 +322,6 @@ void attend_windows(Walked<T>& engine, View<T, R, H, D> y, const Query& query,
 
 static_assert(SamBackend<Walked<float>>);
 static_assert(SamBackend<Walked<bfloat16>>);
+static_assert(requirement::ThresholdsPictures<Walked<float>>);
 
 }  // namespace stamp::test
