@@ -5,12 +5,12 @@
 #include <chrono>
 #include <cmath>
 #include <stamp/image/run_length.hpp>
-#include <stamp/image/upsample.hpp>
 #include <stamp/model/stamp/dialogue.hpp>
 #include <stamp/observe/progress.hpp>
 #include <stamp/observe/recorder.hpp>
 #include <stamp/session/answer.hpp>
 #include <stamp/session/mask_refiner.hpp>
+#include <stamp/session/picture_steps.hpp>
 #include <stamp/session/weight_faults.hpp>
 #include <stamp/text/mask_labels.hpp>
 
@@ -276,8 +276,8 @@ class Conversation {
     tell(options, Stage::mask, static_cast<Index>(found.size()), static_cast<Index>(found.size()));
   }
 
-  [[nodiscard]] static Mask picture_of(const MaskLogits<Number>& cells, const Answer& answer,
-                                       const SegmentOptions& options) {
+  [[nodiscard]] Mask picture_of(const MaskLogits<Number>& cells, const Answer& answer,
+                                const SegmentOptions& options) {
     Mask mask;
     mask.token_index = cells.token;
     mask.rows = cells.rows;
@@ -288,8 +288,8 @@ class Conversation {
       fail(Fault::failure, "non-finite after mask.logits: first at index " + std::to_string(at));
     }
     UpsampledMask picture =
-        upsample(mask.logits, cells.rows, cells.columns, answer.width, answer.height,
-                 options.upsample, static_cast<float>(options.threshold));
+        upsample(model_.engine(), mask.logits, cells.rows, cells.columns, answer.width,
+                 answer.height, options.upsample, static_cast<float>(options.threshold));
     mask.picture = std::move(picture.mask);
     mask.score = picture.score;
     mask.area = picture.area;
