@@ -6,6 +6,7 @@
 #include <stamp/cuda/activation.hpp>
 #include <stamp/cuda/add.hpp>
 #include <stamp/cuda/attend.hpp>
+#include <stamp/cuda/cut_picture.hpp>
 #include <stamp/cuda/embed.hpp>
 #include <stamp/cuda/largest.hpp>
 #include <stamp/cuda/matmul.hpp>
@@ -24,6 +25,7 @@ using Backend = Engine<bfloat16>;
 // Last, because a compiler remembers a concept's first answer.
 static_assert(stamp::SamBackend<Engine<float>>);
 static_assert(stamp::SamBackend<Engine<bfloat16>>);
+static_assert(requirement::CutsPictures<Engine<bfloat16>>);
 static_assert(requirement::ThresholdsPictures<Engine<bfloat16>>);
 
 }  // namespace stamp::cuda

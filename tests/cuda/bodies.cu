@@ -7,6 +7,7 @@
 #include <stamp/cuda/attend/combine.cuh>
 #include <stamp/cuda/attend/naive.cuh>
 #include <stamp/cuda/attend/tiled.cuh>
+#include <stamp/cuda/cut_picture.cuh>
 #include <stamp/cuda/largest.cuh>
 #include <stamp/cuda/norm.cuh>
 #include <stamp/cuda/norm_matmul.cuh>
@@ -106,6 +107,39 @@ void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which) {
                     [&](auto& block) { gather_body(block, y, x, which, aligned); });
 }
 
+template <Element T>
+void cut_picture(Erased<T> y, const std::uint8_t* pixels, const PictureCut& cut) {
+  const auto resident = [](const FixedFilter& filter) {
+    return ByteFilter{filter.firsts.data(), filter.sizes.data(), filter.weights.data(),
+                      static_cast<std::int32_t>(filter.widest), filter.bits};
+  };
+  const Index width = cut.resized_width();
+  std::vector<std::uint8_t> wide(static_cast<std::size_t>(cut.height * width * 3), 77);
+  std::vector<std::uint8_t> whole(static_cast<std::size_t>(cut.resized_height() * width * 3), 77);
+  if (cut.across.outputs() > 0) {
+    walk<PictureRegisters>(
+        picture_threads, cut.height * picture_chunks(width * 3), [&](auto& block) {
+          resize_across_body(block, wide.data(), pixels, cut.width, width, resident(cut.across));
+        });
+    pixels = wide.data();
+  }
+  if (cut.down.outputs() > 0) {
+    walk<PictureRegisters>(
+        picture_threads, cut.resized_height() * picture_chunks(width * 3), [&](auto& block) {
+          resize_down_body(block, whole.data(), pixels, width * 3, resident(cut.down));
+        });
+    pixels = whole.data();
+  }
+  std::vector<T> levels;
+  for (const auto& channel : cut.levels) {
+    for (const float level : channel) levels.push_back(narrow<T>(level));
+  }
+  walk<PictureRegisters>(picture_threads, y.rows, [&](auto& block) {
+    cut_patches_body(block, y, pixels, levels.data(),
+                     PatchOrder{width, cut.side, cut.frames, cut.merge});
+  });
+}
+
 void threshold_picture(const ThresholdPicture& call) {
   std::vector<ThresholdRegisters> shared(threshold_threads);
   walk<ThresholdRegisters>(threshold_threads, call.height, [&](auto& block) {
@@ -182,6 +216,8 @@ template void rotate(ErasedHeads<float>, Erased<const float>, Erased<const float
 template void rotate_and_store(ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
                                ErasedHeads<const float>, ErasedHeads<const float>,
                                Erased<const float>, Erased<const float>);
+template void cut_picture(Erased<float>, const std::uint8_t*, const PictureCut&);
+template void cut_picture(Erased<bfloat16>, const std::uint8_t*, const PictureCut&);
 template void largest(std::int32_t*, Erased<const float>);
 template void largest(std::int32_t*, Erased<const bfloat16>);
 template void gather(Erased<float>, Erased<const float>, const std::int32_t*);

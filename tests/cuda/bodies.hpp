@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stamp/cuda/attend/kernels.hpp>
+#include <stamp/cuda/cut_picture.hpp>
 #include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/product.hpp>
 #include <stamp/cuda/threshold_picture.hpp>
@@ -38,6 +39,9 @@ template <Element T>
 void largest(std::int32_t* places, Erased<const T> x);
 template <Element T>
 void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which);
+/// The passes that `cut` names, then the cut; filters as in cuda/cut_picture.hpp.
+template <Element T>
+void cut_picture(Erased<T> y, const std::uint8_t* pixels, const PictureCut& cut);
 void threshold_picture(const cuda::ThresholdPicture& call);
 template <Element T>
 void skinny_products(const cuda::JoinedProducts<T>& products);

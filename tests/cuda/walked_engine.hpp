@@ -230,6 +230,13 @@ void gather_rows(Walked<T>&, View<T, R, A> y, View<const T, S, A> x, In<std::int
   walked::gather(erase(y), erase(x), index.data());
 }
 
+template <Element T, Axis P, Axis L>
+void cut_picture(Walked<T>&, View<T, P, L> y, std::span<const std::uint8_t> pixels,
+                 const PictureCut& cut) {
+  check_cut_picture(y, pixels, cut);
+  walked::cut_picture(erase(y), pixels.data(), cut);
+}
+
 template <Element T>
 Foreground threshold_picture(Walked<T>&, std::span<std::uint8_t> cells,
                              std::span<const float> logits, const InterpolatedAxis& rows,
@@ -322,6 +329,7 @@ void attend_windows(Walked<T>& engine, View<T, R, H, D> y, const Query& query,
 
 static_assert(SamBackend<Walked<float>>);
 static_assert(SamBackend<Walked<bfloat16>>);
+static_assert(requirement::CutsPictures<Walked<float>>);
 static_assert(requirement::ThresholdsPictures<Walked<float>>);
 
 }  // namespace stamp::test
