@@ -3,6 +3,7 @@
 // of the bytes, so a caller says which one is meant.
 #pragma once
 
+#include <optional>
 #include <stamp/image/resize/pillow.hpp>
 #include <stamp/image/resize/torch_f32.hpp>
 #include <stamp/image/resize/torch_u8.hpp>
@@ -23,6 +24,20 @@ enum class Resize {
   if (name == "torch-f32") return Resize::torch_f32;
   fail(Fault::usage,
        "resize \"" + std::string(name) + "\": expected pillow, torch-u8 or torch-f32");
+}
+
+/// The integer filter of an axis from `input` to `output` pixels, for those who resize elsewhere:
+/// bytes between the passes, rows first, an axis that keeps its size left out. None where a variant
+/// sums in float. Throws Error{usage} where either size is below 1.
+[[nodiscard]] inline std::optional<detail::FixedAxis> fixed_axis(Resize variant, Index input,
+                                                                 Index output) {
+  if (input < 1 || output < 1) {
+    fail(Fault::usage, "resize: from " + std::to_string(input) + " to " + std::to_string(output) +
+                           ", every side must be at least 1");
+  }
+  if (variant == Resize::torch_f32) return std::nullopt;
+  if (variant == Resize::torch_u8) return detail::int16_axis(input, output);
+  return detail::fixed_axis(detail::bicubic_axis<double>(input, output), detail::pillow_bits);
 }
 
 /// `image` at width x height pixels, with antialiasing where it shrinks.

@@ -71,14 +71,14 @@ class Conversation {
   void show(const Image& image, const SegmentOptions& options = {}) {
     Stopwatch watch;
     tell(options, Stage::image, 0, 1);
-    patches_ = patches(image, processor_for(model_, options));
+    patches_.emplace(image, processor_for(model_, options));
     frame_ = {};
     frame_.width = image.width;
     frame_.height = image.height;
     frame_.orientation = image.orientation;
-    frame_.resized_width = patches_->resized_width;
-    frame_.resized_height = patches_->resized_height;
-    frame_.grid = patches_->grid;
+    frame_.resized_width = patches_->resized().width;
+    frame_.resized_height = patches_->resized().height;
+    frame_.grid = patches_->grid();
     frame_.timings.image = watch.lap();
     shown_ = image;
     refiner_has_seen_ = false;
@@ -209,7 +209,10 @@ class Conversation {
     if (!patches_) return;
     watch.lap();
     tell(options, Stage::vision, 0, 1);
-    dialogue_.look(patches_->values, std::span(&frame_.grid, 1), watch_);
+    const auto write = [&](B& engine, Activation<B, Patches, PatchLength> y) {
+      patches_->write(engine, y, *shown_);
+    };
+    dialogue_.look(write, std::span(&frame_.grid, 1), watch_);
     answer.timings.vision = watch.lap();
     tell(options, Stage::vision, 1, 1);
   }
@@ -338,8 +341,8 @@ class Conversation {
   Dialogue<B> dialogue_;
   Recorder<Number> watch_;  ///< keeps nothing; names the first activation that is not finite
   std::vector<text::Turn> turns_;
-  std::optional<PixelPatches> patches_;  ///< shown, not yet asked about
-  Answer frame_;                         ///< what an answer says about the image
+  std::optional<PicturePatches<B>> patches_;  ///< shown, not yet asked about
+  Answer frame_;                              ///< what an answer says about the image
   MaskRefiner refiner_;
   std::optional<Image> shown_;  ///< the last image
   bool refiner_has_seen_ = false;
