@@ -128,15 +128,58 @@ void rms_norm(Walked<T>&, View<T, R, A> y, In<T, R, A> x,
   check_extent("rms_norm weight", y.template axis_at<1>(), weight.view().template axis_at<0>());
   walked::rms_norm(erase(y), erase(x), walked::resident<T>(weight).data(), static_cast<float>(eps));
 }
+namespace walked {
+
+/// use(norm) with the weights as the device would keep them.
+template <Element T, Axis A, class Use>
+void with_norm(A axis, const Tensor<float, A>& weight, const Tensor<float, A>& bias, double eps,
+               const Use& use) {
+  check_extent("layer_norm weight", axis, weight.view().template axis_at<0>());
+  check_extent("layer_norm bias", axis, bias.view().template axis_at<0>());
+  const std::vector<T> kept_weight = resident<T>(weight);
+  const std::vector<T> kept_bias = resident<T>(bias);
+  use(cuda::LayerNorm<T>{kept_weight.data(), kept_bias.data(), axis.size, static_cast<float>(eps)});
+}
+
+}  // namespace walked
+
 template <Element T, Axis R, Axis A>
 void layer_norm(Walked<T>&, View<T, R, A> y, In<T, R, A> x,
                 const std::type_identity_t<Tensor<float, A>>& weight,
                 const std::type_identity_t<Tensor<float, A>>& bias, double eps) {
   check_same_shape("layer_norm", y, x);
-  check_extent("layer_norm weight", y.template axis_at<1>(), weight.view().template axis_at<0>());
-  check_extent("layer_norm bias", y.template axis_at<1>(), bias.view().template axis_at<0>());
-  walked::layer_norm(erase(y), erase(x), walked::resident<T>(weight).data(),
-                     walked::resident<T>(bias).data(), static_cast<float>(eps));
+  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
+    walked::layer_norm<T>(erase(y), erase(x), nullptr, norm);
+  });
+}
+template <Element T, Axis R, Axis A, class Z>
+void add_layer_norm(Walked<T>&, View<T, R, A> y, View<T, R, A> x, const Z& z,
+                    const Tensor<float, A>& weight, const Tensor<float, A>& bias, double eps) {
+  const In<T, R, A> added = z;
+  check_same_shape("add", x, added);
+  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
+    walked::add_layer_norm<T>(erase(y), erase(x), erase(added), nullptr, norm);
+  });
+}
+template <Element T, Axis S, Axis R, Axis A, class U>
+void layer_norm_into_windows(Walked<T>&, View<T, S, A> y, const View<U, R, A>& x,
+                             std::span<const std::int32_t> index, const Tensor<float, A>& weight,
+                             const Tensor<float, A>& bias, double eps) {
+  check_count("layer_norm_into_windows", y.extents()[0], index.size());
+  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
+    walked::layer_norm<T>(erase(y), erase(View<const T, R, A>(x)), index.data(), norm);
+  });
+}
+template <Element T, Axis R, Axis S, Axis A, class U>
+void add_from_windows_layer_norm(Walked<T>&, View<T, R, A> y, View<T, R, A> x,
+                                 const View<U, S, A>& z, std::span<const std::int32_t> index,
+                                 const Tensor<float, A>& weight, const Tensor<float, A>& bias,
+                                 double eps) {
+  check_count("add_from_windows_layer_norm", x.extents()[0], index.size());
+  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
+    walked::add_layer_norm<T>(erase(y), erase(x), erase(View<const T, S, A>(z)), index.data(),
+                              norm);
+  });
 }
 
 template <Element T, Axis R, Axis O, Axis H, class X>

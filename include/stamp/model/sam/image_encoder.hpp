@@ -144,19 +144,23 @@ struct ImageBlock {
   /// x [Patches, VisionHidden], in place.
   void operator()(B& engine, Activation<B, Patches, VisionHidden> x) const {
     const auto frame = engine.frame();
-    const auto normal = norm1(engine, x);
-    if (windows.count() == 1 && windows.area() == x.extents()[0]) {
-      add(engine, x, attn(engine, normal));
+    const auto [patches, hidden] = std::pair(x.template axis<Patches>(), norm2.axis);
+    const auto after = engine.template allocate<typename B::Element>(patches, hidden);
+    if (windows.count() == 1 && windows.area() == patches.size) {
+      add_layer_norm(engine, after, x, attn(engine, norm1(engine, x)), norm2.weight, norm2.bias,
+                     norm2.eps);
     } else {
       // Zeros join after the norm: they take part as keys, which are then the biases of qkv.
-      const auto cut = gathered(engine, normal, Patches{windows.count() * windows.area()},
-                                std::span<const std::int32_t>(windows.partition()));
+      const auto cut = engine.template allocate<typename B::Element>(
+          Patches{windows.count() * windows.area()}, hidden);
+      layer_norm_into_windows(engine, cut, x, std::span<const std::int32_t>(windows.partition()),
+                              norm1.weight, norm1.bias, norm1.eps);
       const auto seen = attn(engine, cut);
-      add(engine, x,
-          gathered(engine, seen, x.template axis<Patches>(),
-                   std::span<const std::int32_t>(windows.merge())));
+      add_from_windows_layer_norm(engine, after, x, seen,
+                                  std::span<const std::int32_t>(windows.merge()), norm2.weight,
+                                  norm2.bias, norm2.eps);
     }
-    mlp(engine, x, norm2(engine, x));
+    mlp(engine, x, after);
   }
 };
 
