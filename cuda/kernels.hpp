@@ -58,6 +58,9 @@ void swiglu(Stream stream, Erased<T> gate, Erased<const T> up);
 
 template <DeviceElement T>
 void add(Stream stream, Erased<T> y, Erased<const T> x);
+/// z = y + x
+template <DeviceElement T>
+void sum(Stream stream, Erased<T> z, Erased<const T> y, Erased<const T> x);
 template <DeviceElement T>
 void copy(Stream stream, Erased<T> y, Erased<const T> x);
 

@@ -50,16 +50,21 @@ void norm_matmul(const NormMatmul<T>& call) {
 }
 
 namespace {
-template <Element T, class Function>
-void pointwise(Erased<T> y, Erased<const T> x, Function function) {
-  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(x.data, x.stride);
-  const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
-  walk<NoRegisters>(pointwise_threads, y.rows * chunks,
-                    [&](auto& block) { pointwise_body(block, y, x, aligned, function); });
-}
 template <Element T>
 Erased<const T> as_input(Erased<T> x) {
   return {x.data, x.rows, x.columns, x.stride};
+}
+template <Element T, class Function>
+void pointwise(Erased<T> z, Erased<const T> y, Erased<const T> x, Function function) {
+  const bool aligned = aligned_rows(z.data, z.stride) && aligned_rows(y.data, y.stride) &&
+                       aligned_rows(x.data, x.stride);
+  const Index chunks = (z.columns + pointwise_columns - 1) / pointwise_columns;
+  walk<NoRegisters>(pointwise_threads, z.rows * chunks,
+                    [&](auto& block) { pointwise_body(block, z, y, x, aligned, function); });
+}
+template <Element T, class Function>
+void pointwise(Erased<T> y, Erased<const T> x, Function function) {
+  pointwise(y, as_input(y), x, function);
 }
 }  // namespace
 
@@ -82,6 +87,10 @@ void swiglu(Erased<T> gate, Erased<const T> up) {
 template <Element T>
 void add(Erased<T> y, Erased<const T> x) {
   pointwise(y, x, Add{});
+}
+template <Element T>
+void sum(Erased<T> z, Erased<const T> y, Erased<const T> x) {
+  pointwise(z, y, x, Add{});
 }
 template <Element T>
 void copy(Erased<T> y, Erased<const T> x) {
@@ -223,6 +232,7 @@ template void relu(Erased<float>);
 template void relu(Erased<bfloat16>);
 template void swiglu(Erased<float>, Erased<const float>);
 template void add(Erased<float>, Erased<const float>);
+template void sum(Erased<float>, Erased<const float>, Erased<const float>);
 template void copy(Erased<float>, Erased<const float>);
 template void rotate(ErasedHeads<float>, Erased<const float>, Erased<const float>);
 template void rotate_and_store(ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
@@ -247,6 +257,7 @@ template void quick_gelu(Erased<bfloat16>);
 template void gelu(Erased<bfloat16>);
 template void swiglu(Erased<bfloat16>, Erased<const bfloat16>);
 template void add(Erased<bfloat16>, Erased<const bfloat16>);
+template void sum(Erased<bfloat16>, Erased<const bfloat16>, Erased<const bfloat16>);
 template void copy(Erased<bfloat16>, Erased<const bfloat16>);
 template void rotate(ErasedHeads<bfloat16>, Erased<const float>, Erased<const float>);
 template void rotate_and_store(ErasedHeads<bfloat16>, ErasedHeads<bfloat16>, ErasedHeads<bfloat16>,

@@ -32,6 +32,8 @@ void swiglu(Erased<T> gate, Erased<const T> up);
 template <Element T>
 void add(Erased<T> y, Erased<const T> x);
 template <Element T>
+void sum(Erased<T> z, Erased<const T> y, Erased<const T> x);
+template <Element T>
 void copy(Erased<T> y, Erased<const T> x);
 template <Element T>
 void rotate(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine);

@@ -115,6 +115,14 @@ void add(Walked<T>&, View<T, Axes...> y, In<T, Axes...> x) {
   check_same_shape("add", y, x);
   walked::add(walked::as_rows(y), walked::as_rows(x));
 }
+template <Element T, Axis R, Axis A, class X, class Y>
+void sum(Walked<T>&, View<T, R, A> z, const X& x, const Y& y) {
+  const In<T, R, A> one = x;
+  const In<T, R, A> other = y;
+  check_same_shape("sum", z, one);
+  check_same_shape("sum", z, other);
+  walked::sum<T>(erase(z), erase(one), erase(other));
+}
 template <Element T, Axis... Axes>
 void copy(Walked<T>&, View<T, Axes...> y, In<T, Axes...> x) {
   check_same_shape("copy", y, x);

@@ -115,6 +115,21 @@ TYPED_TEST(SamOperation, LayerNormOnTheWayIntoWindowsAndBackIsTheStepsBitForBit)
                             norm.b, 0.25);
     EXPECT_EQ(cut.found(), expected.found());
 
+    if constexpr (numbers_stay_on_device<TypeParam>) {  // rows that are not there
+      const Matrix none(engine, Patches{2}, hidden, 10);
+      const std::vector<std::int32_t> beyond{5, 0};
+      layer_norm_into_windows(engine, none.view(), x.view(), std::span(beyond), norm.w, norm.b,
+                              0.25);
+      const Numbers found = none.found();
+      EXPECT_TRUE(std::isnan(found.front()));
+      EXPECT_FALSE(std::isnan(found.back()));
+      const Matrix stream(engine, Patches{2}, hidden, 11);
+      add_from_windows_layer_norm(engine, none.view(), stream.view(), x.view(), std::span(beyond),
+                                  norm.w, norm.b, 0.25);
+      EXPECT_TRUE(std::isnan(stream.found().front()));
+      EXPECT_FALSE(std::isnan(stream.found().back()));
+    }
+
     const Matrix back(engine, Patches{5}, hidden, 7);
     const Matrix after(engine, Patches{5}, hidden, 8);
     const Matrix y(engine, Patches{5}, hidden, 9, margin);
