@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times stamp::cuda on a GPU: products and attention at the published sizes, and the phases of an
-// answer about an 896×896 image with random weights of the true 2B sizes, and SAM ViT-H; products
-// and phases in 8-bit weights, too. One JSON line a reading; gpu_report.sh runs it, gpu_peers.py
-// times PyTorch on the same shapes.
+// answer about a 1200×1200 picture, seen at 896×896, with random weights of the true 2B sizes, and
+// SAM ViT-H; products and phases in 8-bit weights, too. One JSON line a reading; gpu_report.sh runs
+// it, gpu_peers.py times PyTorch on the same shapes.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -11,6 +11,7 @@
 #include <random>
 #include <stamp/cuda/engine.hpp>
 #include <stamp/sam.hpp>
+#include <stamp/session/picture_steps.hpp>
 #include <stamp/stamp.hpp>
 #include <string>
 #include <vector>
@@ -101,15 +102,21 @@ void print_laps(const std::string& name, Laps& laps) {
   std::fflush(stdout);
 }
 
+/// A square picture of numbers that look random.
+[[nodiscard]] Image drawn_picture(std::uint32_t side) {
+  Image image{.width = side, .height = side, .pixels = {}};
+  for (std::uint32_t at = 0; at < side * side * 3; ++at) {
+    image.pixels.push_back(static_cast<std::uint8_t>(at * 2654435761U >> 24U));
+  }
+  return image;
+}
+
 /// A picture into features, and one point through the decoder to a mask of the picture's size.
 void time_sam(Engine& engine, const std::string& name, const sam::Config& config) {
   sam::Sam<Engine> sam(config);
   bind(engine, sam, SharedWeights(expected_tensors(sam)));
   sam::Predictor<Engine> predictor(engine, sam);
-  Image image{.width = 1024, .height = 1024, .pixels = {}};
-  for (std::uint32_t at = 0; at < 3U << 20U; ++at) {
-    image.pixels.push_back(static_cast<std::uint8_t>(at * 2654435761U >> 24U));
-  }
+  const Image image = drawn_picture(1024);
   Laps laps;
   for (int run = 0; run < 8; ++run) {
     engine.device().wait();
@@ -140,11 +147,13 @@ void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config
                 "\n",
                 name.c_str(), seconds_since(start) * 1e3);
   }
-  const qwen2_vl::PatchGrid grid{1, 64, 64};
-  std::vector<float> pixels(
-      static_cast<std::size_t>(grid.patches() * config.vision.patch_length()));
-  std::mt19937 random(1);
-  for (float& pixel : pixels) pixel = static_cast<float>(random()) * 0x1p-31F - 1;
+  const Image picture = drawn_picture(1200);
+  const PicturePatches<Engine> patches(
+      picture, {.min_pixels = Index{896} * 896, .max_pixels = Index{896} * 896});
+  const qwen2_vl::PatchGrid grid = patches.grid();  // 64 x 64
+  const auto write = [&](Engine& to, Activation<Engine, Patches, PatchLength> y) {
+    patches.write(to, y, picture);
+  };
   std::vector<std::int32_t> prompt(37, 100);
   prompt.push_back(static_cast<std::int32_t>(config.tokens.vision_start));
   prompt.insert(prompt.end(), 1024, static_cast<std::int32_t>(config.tokens.image_pad));
@@ -161,7 +170,7 @@ void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config
       if (run > 0) laps[phase].push_back(seconds_since(start) / parts);  // the first one warms up
       start = Clock::now();
     };
-    dialogue.look(pixels, std::span(&grid, 1));
+    dialogue.look(write, std::span(&grid, 1));
     lap("vision", 1);
     (void)dialogue.read(prompt);
     lap("prefill", 1);
@@ -170,8 +179,12 @@ void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config
       (void)dialogue.read(std::span(&id, 1));
     }
     lap("decode_token", answer);
-    (void)dialogue.segment(static_cast<Index>(prompt.size()) + answer - 1, MaskPositions::text);
+    const auto mask =
+        dialogue.segment(static_cast<Index>(prompt.size()) + answer - 1, MaskPositions::text);
     lap("mask_pass", 1);
+    (void)upsample(engine, mask.values, mask.rows, mask.columns, picture.width, picture.height,
+                   Upsample::bilinear);
+    lap("mask_picture", 1);
     if (run == 2) requests = engine.device().requests();
   }
   print_laps(name, laps);

@@ -54,12 +54,13 @@ run() {
 }
 
 say "== operations and goldens on the GPU"
-for program in attend matmul weights norm pointwise embed_rotate memory sam_operations; do
+for program in attend matmul weights norm pointwise embed_rotate memory sam_operations picture; do
   run "$program" 120 "$work/bin/${program}_test" --gtest_filter='*cuda_float*:*cuda_bfloat16*:*OfADevice*'
 done
 run host 60 "$work/bin/host_test"
 run goldens 150 "$work/bin/goldens_test" --gtest_filter='*CudaIn*'
 run sam_goldens 60 "$work/bin/sam_goldens_test" --gtest_filter='*CudaIn*'
+run answer 60 "$work/bin/answer_test" --gtest_filter='*CudaAnswers*'
 run parity 60 "$work/bin/stamp" parity --backend cuda --model tests/goldens/models/tied \
   --activations tests/goldens/activations/tied-single.safetensors --quiet
 run segment 60 "$work/bin/stamp" segment --backend cuda --model examples/models/tiny examples/images/demo.png "the red circle" \
@@ -93,7 +94,7 @@ sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-san
 if [[ -x $sanitizer ]]; then
   # What does not fit into the ten minutes is named, never passed over in silence.
   for tool in memcheck racecheck initcheck synccheck; do
-    for program in attend norm pointwise embed_rotate matmul weights sam_operations; do
+    for program in attend norm pointwise embed_rotate matmul weights sam_operations picture; do
       # cuBLASLt's own kernels are many and not ours: of products only what stays in our hands.
       filter='*cuda_bfloat16*:*cuda_float*'
       [[ $program != matmul ]] || filter='*cuda_bfloat16.TakesWeights*'

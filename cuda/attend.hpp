@@ -7,6 +7,7 @@
 #include <stamp/cuda/attend/kernels.hpp>
 #include <stamp/cuda/memory.hpp>
 #include <stamp/ops/check_attention.hpp>
+#include <stamp/ops/windows.hpp>
 
 namespace stamp::cuda {
 
@@ -102,6 +103,26 @@ void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
   check_attention(y, query, key, value);
   check_positions(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
   detail::attend_call<T>(engine, y, query, key, value, scale, mask, bias);
+}
+
+/// Attention inside each window (ops/windows.hpp), all of them in one launch: blocks of the mask,
+/// each with relative positions of its own.
+template <DeviceElement T, Axis R, Axis H, Axis D, class Query, class Key, class Value>
+void attend_windows(Engine<T>& engine, View<T, R, H, D> y, const Query& query, const Key& key,
+                    const Value& value, double scale, const RelativePosition<T>& bias) {
+  check_attention(y, query, key, value);
+  check_windows(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
+  const auto input = []<class U, Axis... Axes>(const View<U, Axes...>& view) {
+    return erase(View<const T, Axes...>(view));
+  };
+  const AttendCall<T> call{erase(y),
+                           input(query),
+                           input(key),
+                           input(value),
+                           static_cast<float>(scale),
+                           MaskRule(EqualBlocks{bias.area()}),
+                           bias};
+  attend_with(engine, call, kernel_for(call));
 }
 
 }  // namespace stamp::cuda

@@ -59,8 +59,9 @@ template <class T>
   const AttendTile tile = kernel == AttendKernel::hopper   ? hopper_tile
                           : kernel == AttendKernel::tensor ? tensor_tile
                                                            : tiled_tile;
+  const Index keys = call.relative() ? call.bias.area() : call.key.rows;  // that a row can see
   return split_keys(divide_up(call.packed_rows(), tile.rows) * call.key.heads,
-                    divide_up(call.key.rows, tile.keys), multiprocessors);
+                    divide_up(keys, tile.keys), multiprocessors);
 }
 
 namespace kernel {

@@ -51,21 +51,28 @@ __device__ inline void start_tile(TensorShared<dim>& shared, int stage,
 class TensorBias {
  public:
   __device__ TensorBias(const AttendCall<bfloat16>& call, Index row, Index head)
-      : vertical_(call.bias.vertical_of(row, head)),
-        horizontal_(call.bias.horizontal_of(row, head)),
-        width_(static_cast<int>(call.bias.width)),
-        row_share_(1 / static_cast<float>(call.bias.width)) {}
+      : width_(static_cast<int>(call.bias.width)), row_share_(1 / static_cast<float>(width_)) {
+    const auto area = static_cast<int>(call.bias.area());
+    const int map = static_cast<int>(row) / area;
+    const RelativePosition<bfloat16> own = call.bias.of_map(map);
+    first_ = map * area;
+    vertical_ = own.vertical_of(row - first_, head);
+    horizontal_ = own.horizontal_of(row - first_, head);
+  }
+  /// `key` is one of the row's own map.
   [[nodiscard]] __device__ float at(int key) const {
     constexpr float log2_e = 1.4426950408889634F;
-    // key / width: half a column from the nearest multiple, which the product's error, below
-    // key·2^-23 of a row, does not reach on maps of up to 2^21 positions.
-    const int down = static_cast<int>((static_cast<float>(key) + 0.5F) * row_share_);
-    return (widen(vertical_[-down]) + widen(horizontal_[down * width_ - key])) * log2_e;
+    const int place = key - first_;
+    // place / width: half a column from the nearest multiple, which the product's error, below
+    // place·2^-23 of a row, does not reach on maps of up to 2^21 positions.
+    const int down = static_cast<int>((static_cast<float>(place) + 0.5F) * row_share_);
+    return (widen(vertical_[-down]) + widen(horizontal_[down * width_ - place])) * log2_e;
   }
 
  private:
   const bfloat16* vertical_;
   const bfloat16* horizontal_;
+  int first_;  ///< key of the row's map
   int width_;
   float row_share_;
 };
@@ -179,7 +186,10 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           const int key = begin + block * 8 + t * 2 + i % 2;
-          if (key < end) score[block][i] += bias[i / 2].at(key);
+          // A tile may reach into the next map, whose keys are none of this row's.
+          if (whole || (key < end && seen[i / 2].sees(key))) {
+            score[block][i] += bias[i / 2].at(key);
+          }
         }
       }
     }

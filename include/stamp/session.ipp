@@ -6,5 +6,6 @@
 #include <stamp/session/exported_run.ipp>
 #include <stamp/session/exported_sam_run.ipp>
 #include <stamp/session/parity.ipp>
+#include <stamp/session/picture_steps.ipp>
 #include <stamp/session/replay.ipp>
 #include <stamp/session/staging.ipp>

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Reads the machine code of the kernels, which needs no GPU: the matrix kernels use tensor cores, in
-# every architecture that was built, the products of 8-bit weights stream 16 bytes a load, and no
-# kernel keeps registers in local memory.
+# every architecture that was built, the products of 8-bit weights stream 16 bytes a load, no kernel
+# keeps registers in local memory, and the kernel whose pixels are to be the host's contracts no
+# product and sum.
 # usage: sass.sh CUOBJDUMP LIBRARY; 77 where there is no cuobjdump
 set -euo pipefail
 dump=$1
@@ -24,6 +25,8 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
   /[[:space:]]USETMAXREG/ { handed[arch " " kernel]++ }
   /[[:space:]](LDL|STL)[.[:space:]]/ { spilled[arch " " kernel] = 1 }
   /HMMA\.16816\.F32\.BF16/ { if (kernel ~ /tensor/) matrix[arch " " kernel] = 1 }
+  kernel ~ /threshold_rows/ { exact[arch " " kernel] = 1 }
+  kernel ~ /threshold_rows/ && /[[:space:]]FFMA[.[:space:]]/ { contracted[arch " " kernel] = 1 }
   kernel ~ /6tensorILi/ { wanted[arch " " kernel] = 1 }
   kernel ~ /(6skinny|11swiglu_pair)INS_8bfloat16E(a|NS0_11float8_e4m3)E/ { codes[arch " " kernel] += /LDG\.E\.128/ }
   END {
@@ -39,6 +42,9 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
     if (hoppers != 3) { print "expected three Hopper kernels, found " hoppers + 0; bad = 1 }
     printf "%d kernels multiply by warpgroups\n", hoppers
     for (name in spilled) { print "local memory: " name; bad = 1 }
+    for (name in contracted) { print "products contracted with sums: " name; bad = 1 }
+    for (name in exact) exact_count++
+    if (exact_count < 1) { print "expected a kernel threshold_rows, found none"; bad = 1 }
     for (name in wanted) { count++; if (!(name in matrix)) { print "no tensor cores: " name; bad = 1 } }
     for (name in codes) { streams++; if (codes[name] < 4) { print "no wide loads: " name; bad = 1 } }
     if (streams < 4) { print "expected four kernels of 8-bit weights an architecture, found " streams; bad = 1 }

@@ -41,6 +41,14 @@ struct PixelPatches {
   std::vector<float> values = {};
 };
 
+/// The float that each 8-bit level of each channel becomes: [3][256].
+using PixelLevels = std::array<std::array<float, 256>, 3>;
+[[nodiscard]] PixelLevels normalised_levels(const ImageProcessor& processor);
+
+/// The size at which `image` is cut: whole groups of patches, within the budget of pixels. Throws
+/// as `patches` does.
+[[nodiscard]] Extent resized_extent(const Image& image, const ImageProcessor& processor);
+
 /// Resizes, normalises and cuts `image` (already turned as it should be seen).
 /// Throws Error{input} over an aspect ratio of 200, Error{usage} for impossible processor fields.
 [[nodiscard]] PixelPatches patches(const Image& image, const ImageProcessor& processor);

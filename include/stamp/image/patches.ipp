@@ -45,11 +45,23 @@ inline void check_processor(const ImageProcessor& processor) {
 
 }  // namespace detail
 
-PixelPatches patches(const Image& image, const ImageProcessor& processor) {
+PixelLevels normalised_levels(const ImageProcessor& processor) {
+  PixelLevels levels;
+  for (std::size_t c = 0; c < 3; ++c) {
+    levels[c] = detail::normalised_levels(processor.mean[c], processor.std[c], processor.normalise);
+  }
+  return levels;
+}
+
+Extent resized_extent(const Image& image, const ImageProcessor& processor) {
   detail::check_processor(processor);
+  return smart_resize(image.width, image.height, processor.patch_size * processor.merge_size,
+                      processor.min_pixels, processor.max_pixels);
+}
+
+PixelPatches patches(const Image& image, const ImageProcessor& processor) {
+  const Extent size = resized_extent(image, processor);
   const Index patch = processor.patch_size, merge = processor.merge_size;
-  const Extent size = smart_resize(image.width, image.height, patch * merge, processor.min_pixels,
-                                   processor.max_pixels);
   const Image resized = resize(image, size.width, size.height, processor.resize);
 
   PixelPatches result{.grid = {.t = 1, .h = size.height / patch, .w = size.width / patch},
@@ -59,10 +71,7 @@ PixelPatches patches(const Image& image, const ImageProcessor& processor) {
   result.values.resize(static_cast<std::size_t>(
       checked_multiply(size.width * size.height * 3, frames, "pixel_values")));
 
-  std::array<std::array<float, 256>, 3> levels;
-  for (std::size_t c = 0; c < 3; ++c) {
-    levels[c] = detail::normalised_levels(processor.mean[c], processor.std[c], processor.normalise);
-  }
+  const PixelLevels levels = normalised_levels(processor);
   float* value = result.values.data();
   const auto write_patch = [&](Index top, Index left) {
     for (std::size_t channel = 0; channel < 3; ++channel) {

@@ -3,7 +3,9 @@
 // of the bytes, so a caller says which one is meant.
 #pragma once
 
+#include <optional>
 #include <stamp/image/image.hpp>
+#include <stamp/image/resize/filter.hpp>
 #include <string_view>
 
 namespace stamp {
@@ -16,6 +18,12 @@ enum class Resize {
 
 /// The variant that `--resize` names: "pillow", "torch-u8" or "torch-f32". Throws Error{usage}.
 [[nodiscard]] Resize resize_named(std::string_view name);
+
+/// The integer filter of an axis from `input` to `output` pixels, for those who resize elsewhere:
+/// bytes between the passes, rows first, an axis that keeps its size left out. None where a variant
+/// sums in float. Throws Error{usage} where either size is below 1.
+[[nodiscard]] std::optional<detail::FixedAxis> fixed_axis(Resize variant, Index input,
+                                                          Index output);
 
 /// `image` at width x height pixels, with antialiasing where it shrinks.
 /// Throws Error{usage} where either size is below 1.

@@ -17,6 +17,16 @@ Resize resize_named(std::string_view name) {
        "resize \"" + std::string(name) + "\": expected pillow, torch-u8 or torch-f32");
 }
 
+std::optional<detail::FixedAxis> fixed_axis(Resize variant, Index input, Index output) {
+  if (input < 1 || output < 1) {
+    fail(Fault::usage, "resize: from " + std::to_string(input) + " to " + std::to_string(output) +
+                           ", every side must be at least 1");
+  }
+  if (variant == Resize::torch_f32) return std::nullopt;
+  if (variant == Resize::torch_u8) return detail::int16_axis(input, output);
+  return detail::fixed_axis(detail::bicubic_axis<double>(input, output), detail::pillow_bits);
+}
+
 Image resize(Image image, Index width, Index height, Resize variant) {
   if (width < 1 || height < 1 || image.width < 1 || image.height < 1) {
     fail(Fault::usage, "resize: from " + std::to_string(image.width) + " x " +

@@ -33,6 +33,9 @@ struct Neighbours {
   float share;
 };
 
+/// torch's bilinear, align_corners = false (area_pixel_compute_source_index), in float32.
+[[nodiscard]] std::vector<Neighbours> bilinear_neighbours(Index input, Index output);
+
 /// torch's nearest: floor(i · scale) with the scale in float32. For some sizes (110 x 122 from a
 /// small grid) that is not the integer i · input / output.
 [[nodiscard]] std::vector<Neighbours> nearest_neighbours(Index input, Index output);

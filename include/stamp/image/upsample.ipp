@@ -14,8 +14,7 @@ Upsample upsample_named(std::string_view name) {
 
 namespace detail {
 
-/// torch's bilinear, align_corners = false (area_pixel_compute_source_index), in float32.
-[[nodiscard]] inline std::vector<Neighbours> bilinear_neighbours(Index input, Index output) {
+std::vector<Neighbours> bilinear_neighbours(Index input, Index output) {
   const float scale = static_cast<float>(input) / static_cast<float>(output);
   std::vector<Neighbours> all;
   for (Index i = 0; i < output; ++i) {

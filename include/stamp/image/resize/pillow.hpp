@@ -8,6 +8,9 @@
 
 namespace stamp::detail {
 
+/// Resample.c, PRECISION_BITS: 8 bits of pixel, 2 of overshoot.
+inline constexpr int pillow_bits = 32 - 8 - 2;
+
 [[nodiscard]] Image resize_pillow(Image image, Index width, Index height);
 [[nodiscard]] Image resize_pillow_bilinear(Image image, Index width, Index height);
 

@@ -10,7 +10,7 @@ namespace stamp::detail {
 /// `axis_of(input, output)` is bicubic_axis<double> or bilinear_axis<double>.
 template <class AxisOf>
 [[nodiscard]] Image resize_pillow(Image image, Index width, Index height, const AxisOf& axis_of) {
-  constexpr int bits = 32 - 8 - 2;  // Resample.c, PRECISION_BITS: 8 bits of pixel, 2 of overshoot
+  constexpr int bits = pillow_bits;
   if (width != image.width) {
     const FixedAxis axis = fixed_axis(axis_of(image.width, width), bits);
     image.pixels =
