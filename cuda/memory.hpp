@@ -204,4 +204,18 @@ class Engine {
   Weights weights_ = Weights::full;  ///< of the leaf that is being bound
 };
 
+namespace detail {
+
+/// Bytes of the device as they are; waits.
+template <class U>
+void download_bytes(Device& device, std::span<U> to, const U* from) {
+  device.download(from, static_cast<Index>(to.size_bytes()),
+                  [&](const std::byte* chunk, Index begin, Index count) {
+                    std::memcpy(reinterpret_cast<std::byte*>(to.data()) + begin, chunk,
+                                static_cast<std::size_t>(count));
+                  });
+}
+
+}  // namespace detail
+
 }  // namespace stamp::cuda

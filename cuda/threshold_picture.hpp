@@ -3,7 +3,6 @@
 // and twelve bytes a row travel back.
 #pragma once
 
-#include <cstring>
 #include <stamp/cuda/kernels.hpp>
 #include <stamp/cuda/memory.hpp>
 #include <stamp/ops/picture.hpp>
@@ -44,16 +43,6 @@ template <DeviceElement T>
     return view.data();
   };
   return {numbers(axis.first), numbers(axis.second), numbers(axis.share)};
-}
-
-/// Bytes of the device as they are; waits.
-template <class U>
-void download_bytes(Device& device, std::span<U> to, const U* from) {
-  device.download(from, static_cast<Index>(to.size_bytes()),
-                  [&](const std::byte* chunk, Index begin, Index count) {
-                    std::memcpy(reinterpret_cast<std::byte*>(to.data()) + begin, chunk,
-                                static_cast<std::size_t>(count));
-                  });
 }
 
 }  // namespace detail
