@@ -22,5 +22,7 @@ using Backend = Engine<bfloat16>;
 // Last, because a compiler remembers a concept's first answer.
 static_assert(stamp::SamBackend<Engine<float>>);
 static_assert(stamp::SamBackend<Engine<bfloat16>>);
+static_assert(stamp::Replays<Engine<float>>);
+static_assert(stamp::Replays<Engine<bfloat16>>);
 
 }  // namespace stamp::cuda

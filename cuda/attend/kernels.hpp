@@ -31,13 +31,14 @@ template <DeviceElement T>
 }
 
 /// Parts that the keys of a call are split into: many where few query tiles leave the device idle.
+/// The same for all lengths up to the next multiple of key_step; a part may then find no tile left.
 template <class T>
 [[nodiscard]] Index parts_for(const AttendCall<T>& call, AttendKernel kernel,
                               Index multiprocessors) {
   if (kernel == AttendKernel::naive) return 1;
   const AttendTile tile = kernel == AttendKernel::tensor ? tensor_tile : tiled_tile;
   return split_keys(divide_up(call.packed_rows(), tile.rows) * call.key.heads,
-                    divide_up(call.key.rows, tile.keys), multiprocessors);
+                    divide_up(reach_of(call.key.rows), tile.keys), multiprocessors);
 }
 
 namespace kernel {

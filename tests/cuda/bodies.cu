@@ -77,9 +77,10 @@ void rotate(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> si
 template <Element T>
 void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> values,
                       ErasedHeads<const T> key, ErasedHeads<const T> value,
-                      Erased<const float> cosine, Erased<const float> sine) {
+                      Erased<const float> cosine, Erased<const float> sine,
+                      const std::int32_t* first) {
   walk<NoRegisters>(rotate_threads, query.rows, [&](auto& block) {
-    rotate_and_store_body(block, query, keys, values, key, value, cosine, sine);
+    rotate_and_store_body(block, query, keys, values, key, value, cosine, sine, first);
   });
 }
 template <Element T>
@@ -125,9 +126,22 @@ void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up) {
 }
 
 template <Element T>
+void attend_tiled(const AttendCall<T>& call, const AttendParts& parts) {
+  std::vector<float> shared(TiledShared::floats(call.y.dim));
+  walk<TiledRegisters>(tiled_threads, divide_up(call.packed_rows(), tiled_rows), call.key.heads,
+                       parts.parts, shared,
+                       [&](auto& block) { attend_tiled_body(block, shared.data(), call, parts); });
+}
+template <Element T>
+void attend_combine(const AttendCall<T>& call, const AttendParts& parts) {
+  std::vector<float> none;
+  walk<CombineRegisters>(combine_threads, call.packed_rows(), call.key.heads, 1, none,
+                         [&](auto& block) { attend_combine_body(block, call, parts); });
+}
+
+template <Element T>
 void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
   if (call.y.rows == 0) return;
-  std::vector<float> shared(TiledShared::floats(call.y.dim));
   if (kernel == AttendKernel::naive) {
     return walk<NaiveRegisters>(warp_size, call.y.rows * call.y.heads,
                                 [&](auto& block) { attend_naive_body(block, call); });
@@ -140,15 +154,8 @@ void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
   if constexpr (std::same_as<T, bfloat16>) {
     if (kernel == AttendKernel::tensor) attend_tensor(call, parts);
   }
-  if (kernel == AttendKernel::tiled) {
-    walk<TiledRegisters>(
-        tiled_threads, divide_up(call.packed_rows(), tiled_rows), call.key.heads, count, shared,
-        [&](auto& block) { attend_tiled_body(block, shared.data(), call, parts); });
-  }
-  if (count == 1) return;
-  std::vector<float> none;
-  walk<CombineRegisters>(combine_threads, call.packed_rows(), call.key.heads, 1, none,
-                         [&](auto& block) { attend_combine_body(block, call, parts); });
+  if (kernel == AttendKernel::tiled) attend_tiled(call, parts);
+  if (count > 1) attend_combine(call, parts);
 }
 
 template void rms_norm(Erased<float>, Erased<const float>, const float*, float);
@@ -163,7 +170,7 @@ template void copy(Erased<float>, Erased<const float>);
 template void rotate(ErasedHeads<float>, Erased<const float>, Erased<const float>);
 template void rotate_and_store(ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
                                ErasedHeads<const float>, ErasedHeads<const float>,
-                               Erased<const float>, Erased<const float>);
+                               Erased<const float>, Erased<const float>, const std::int32_t*);
 template void largest(std::int32_t*, Erased<const float>);
 template void largest(std::int32_t*, Erased<const bfloat16>);
 template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
@@ -171,6 +178,8 @@ template void skinny_products(const JoinedProducts<float>&);
 template void plain_product(const Product<float>&);
 template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, const float*);
 template void attend(const AttendCall<float>&, AttendKernel, Index);
+template void attend_tiled(const AttendCall<float>&, const AttendParts&);
+template void attend_combine(const AttendCall<float>&, const AttendParts&);
 
 template void rms_norm(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, float);
 template void layer_norm(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, const bfloat16*,
@@ -183,12 +192,14 @@ template void copy(Erased<bfloat16>, Erased<const bfloat16>);
 template void rotate(ErasedHeads<bfloat16>, Erased<const float>, Erased<const float>);
 template void rotate_and_store(ErasedHeads<bfloat16>, ErasedHeads<bfloat16>, ErasedHeads<bfloat16>,
                                ErasedHeads<const bfloat16>, ErasedHeads<const bfloat16>,
-                               Erased<const float>, Erased<const float>);
+                               Erased<const float>, Erased<const float>, const std::int32_t*);
 template void gather(Erased<bfloat16>, Erased<const bfloat16>, const std::int32_t*);
 template void skinny_products(const JoinedProducts<bfloat16>&);
 template void plain_product(const Product<bfloat16>&);
 template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
                             const bfloat16*);
 template void attend(const AttendCall<bfloat16>&, AttendKernel, Index);
+template void attend_tiled(const AttendCall<bfloat16>&, const AttendParts&);
+template void attend_combine(const AttendCall<bfloat16>&, const AttendParts&);
 
 }  // namespace stamp::test::walked

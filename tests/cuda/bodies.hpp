@@ -29,7 +29,8 @@ void rotate(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> si
 template <Element T>
 void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> values,
                       ErasedHeads<const T> key, ErasedHeads<const T> value,
-                      Erased<const float> cosine, Erased<const float> sine);
+                      Erased<const float> cosine, Erased<const float> sine,
+                      const std::int32_t* first = nullptr);
 template <Element T>
 void largest(std::int32_t* places, Erased<const T> x);
 template <Element T>
@@ -43,6 +44,12 @@ void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up);
 
 /// The tensor-core kernel, on fibers (fibers/tensor.cpp).
 void attend_tensor(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);
+
+/// A part's sums, or the whole where there is one part, and the parts put together.
+template <Element T>
+void attend_tiled(const cuda::AttendCall<T>& call, const cuda::AttendParts& parts);
+template <Element T>
+void attend_combine(const cuda::AttendCall<T>& call, const cuda::AttendParts& parts);
 
 /// The kernel and, with parts > 1, the combination.
 template <Element T>

@@ -6,6 +6,7 @@
 #include <stamp/nn/kv_cache.hpp>
 #include <stamp/nn/linear.hpp>
 #include <stamp/nn/rotary.hpp>
+#include <stamp/ops/cursor.hpp>
 #include <stamp/ops/fused.hpp>
 #include <stamp/tensor/reshape.hpp>
 
@@ -36,10 +37,11 @@ struct Attention {
         head_dim(dim) {}
 
   /// y += attention of x, both [Tokens, Hidden]. Writes the tokens' keys and values to cache slots
-  /// [slot, slot + Tokens); query row i then sees the slots of mask.visible(i).
-  template <class T, MaskPolicy Mask>
+  /// [slot, slot + Tokens); query row i then sees the slots of mask.visible(i). `slot` is an Index,
+  /// or a SlotAt on an engine that replays.
+  template <class T, class Slot, MaskPolicy Mask>
   void operator()(B& engine, Activation<B, Tokens, Hidden> y, View<T, Tokens, Hidden> x,
-                  const Rotary<B, Tokens>& at, KvLayer<B>& cache, Index slot, Mask mask) const {
+                  const Rotary<B, Tokens>& at, KvLayer<B>& cache, Slot slot, Mask mask) const {
     const Tokens tokens = x.template axis<Tokens>();
     const auto frame = engine.frame();
 
@@ -51,13 +53,22 @@ struct Attention {
     const auto query = split(queries, heads, head_dim);
     const auto key = split(keys, kv_heads, head_dim);
     const auto value = split(values, kv_heads, head_dim);
-    rotate_and_store(engine, query, rows(cache.keys.view(), slot, tokens.size),
-                     rows(cache.values.view(), slot, tokens.size), key, value, at.cosine, at.sine);
+    Index reach = 0;
+    if constexpr (std::same_as<Slot, SlotAt>) {
+      reach = slot.reach;
+      rotate_and_store(engine, query, rows(cache.keys.view(), 0, reach),
+                       rows(cache.values.view(), 0, reach), key, value, at.cosine, at.sine, slot);
+    } else {
+      reach = slot + tokens.size;
+      rotate_and_store(engine, query, rows(cache.keys.view(), slot, tokens.size),
+                       rows(cache.values.view(), slot, tokens.size), key, value, at.cosine,
+                       at.sine);
+    }
 
     auto context = engine.template allocate<Element>(tokens, heads, head_dim);
     using CacheView = View<const Element, Keys, KvHeads, HeadDim>;
-    attend(engine, context, query, CacheView(rows(cache.keys.view(), 0, slot + tokens.size)),
-           CacheView(rows(cache.values.view(), 0, slot + tokens.size)),
+    attend(engine, context, query, CacheView(rows(cache.keys.view(), 0, reach)),
+           CacheView(rows(cache.values.view(), 0, reach)),
            1 / std::sqrt(static_cast<double>(head_dim.size)), mask);
     matmul_add(engine, y, merge<Queries>(context), o_proj.weight);
   }
