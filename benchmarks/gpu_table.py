@@ -26,6 +26,8 @@ def main():
         if r["side"] != "stamp" or "ms" not in r:
             if r["side"] == "stamp" and r["kind"] == "memory":
                 print(f"{r['name']}: {r['count']}")
+            elif r["side"] == "stamp" and r["kind"] == "bits":
+                print(f"{r['name']}: the bits {'are the same' if r['equal'] else 'DIFFER'}")
             continue
         other = theirs.get(r["name"].removesuffix("_tensor").removesuffix("_tiled"))
         share = ""

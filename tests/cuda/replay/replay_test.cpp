@@ -5,30 +5,14 @@
 
 #include <cuda/replay/host_device.hpp>
 #include <parity/random_weights.hpp>
+#include <parity/told.hpp>
 #include <stamp/cuda.hpp>
 #include <stamp/session/exported_run.hpp>
-#include <stamp/session/replay.hpp>
 
 namespace stamp::test {
 namespace {
 
 using Numbers = std::vector<float>;
-
-/// Listens and keeps nothing: passes run as they do for a tap, with numbers in the launches.
-struct Listener {
-  template <class B, class... Rest>
-  static void record(B&, std::string_view, const Rest&...) {}
-  static void record(std::string_view, std::initializer_list<Index>, std::span<const float>) {}
-  static constexpr bool listens() { return true; }
-  static Listener within(const std::string&) { return {}; }
-};
-
-/// Everything that a dialogue tells.
-struct Told {
-  std::vector<std::int32_t> ids;
-  std::vector<Numbers> numbers;  ///< scores and masks, in the order in which they were made
-  bool operator==(const Told&) const = default;
-};
 
 /// A dialogue of an engine and a model with whoever runs it.
 template <class T>
@@ -282,32 +266,6 @@ TEST(Recordings, AStepThatMovesNumbersRunsPlainlyForEver) {
 
 const std::filesystem::path goldens = std::filesystem::path(STAMP_SOURCE_DIR) / "tests/goldens";
 
-/// Answer and masks of a golden run, the answer word by word.
-template <class Tap>
-Told tell_golden(Model<cuda::Engine<float>>& model, const ReplayInput& input, const Tap& tap) {
-  Dialogue<cuda::Engine<float>> dialogue(model.engine(), model.stamp());
-  Told told;
-  if (!input.grids.empty()) dialogue.look(input.pixel_values, input.grids, tap);
-  const auto ids = std::span<const std::int32_t>(input.ids);
-  const auto prompt = ids.first(static_cast<std::size_t>(input.prompt_length));
-  const auto answer = ids.subspan(prompt.size());
-  std::size_t next = 0;
-  const auto pick = [&](std::span<const float> row, auto) {
-    told.numbers.emplace_back(row.begin(), row.end());
-    return answer[next++];
-  };
-  (void)dialogue.generate(
-      dialogue.read(prompt, std::ssize(prompt) - 1, tap), -1, std::ssize(answer), pick,
-      [](std::int32_t) {}, tap);
-  for (int again = 0; again < 3 && dialogue.image(); ++again) {
-    for (Index token = 0; token < std::ssize(ids); ++token) {
-      if (ids[static_cast<std::size_t>(token)] != model.config().tokens.seg) continue;
-      told.numbers.push_back(dialogue.segment(token, input.mask_positions, tap).values);
-    }
-  }
-  return told;
-}
-
 TEST(Replay, GoldensAreToldBitForBitAndTheEngineIsPyTorchLayerByLayer) {
   const auto json = checkpoint::read_json(goldens / "cases.json");
   for (const auto& entry : json["cases"]) {
@@ -319,9 +277,9 @@ TEST(Replay, GoldensAreToldBitForBitAndTheEngineIsPyTorchLayerByLayer) {
          compare_run(run, recording, model.config(), tolerance_of(ElementType::float32))) {
       EXPECT_TRUE(row.ok) << row.name << ": " << row.used << " of the tolerance";
     }
-    const Told expected = tell_golden(model, run.input, Listener{});
+    const Told expected = tell_run(model.engine(), model.stamp(), run.input, Listener{});
     host_device() = {};
-    EXPECT_TRUE(tell_golden(model, run.input, NoTap{}) == expected);
+    EXPECT_TRUE(tell_run(model.engine(), model.stamp(), run.input, NoTap{}) == expected);
     if (!run.input.grids.empty()) {
       EXPECT_GE(host_device().replayed, 2) << "masks at least";
     }
