@@ -98,6 +98,28 @@ void matmul_qkv(Engine<T>& engine, View<T, R, Q> query, View<T, R, K> key, View<
   kernel::skinny_products<T>(engine.device().stream(), products);
 }
 
+/// The same of rms_norm(x) (ops/fused.hpp); with few rows one kernel.
+template <DeviceElement T, Axis R, Axis Q, Axis K, class X, class Norm, class ToQuery, class ToKey>
+void rms_norm_matmul_qkv(Engine<T>& engine, View<T, R, Q> query, View<T, R, K> key,
+                         View<T, R, K> value, const X& x, const Norm& norm, const ToQuery& to_query,
+                         const ToKey& to_key, const ToKey& to_value) {
+  if (!joins_norm<T>(query.extents()[0], x.extents()[1])) {
+    return stamp::rms_norm_matmul_qkv(engine, query, key, value, x, norm, to_query, to_key,
+                                      to_value);
+  }
+  const auto of = [&](const auto& y, const auto& to) {
+    return detail::checked_product(y, x, to.weight, detail::checked_bias<T>(to.bias, to.weight.out),
+                                   Into::store);
+  };
+  check_extent("rms_norm weight", x.template axis_at<1>(),
+               norm.weight.view().template axis_at<0>());
+  kernel::skinny_products<T>(engine.device().stream(),
+                             {of(query, to_query),
+                              of(key, to_key),
+                              of(value, to_value),
+                              {norm.weight.view().data(), static_cast<float>(norm.eps)}});
+}
+
 /// y += fc2(quick_gelu(fc1(x))) (ops/fused.hpp).
 template <DeviceElement T, Axis R, Axis H, Axis F, class X>
 void quick_gelu_mlp(Engine<T>& engine, View<T, R, H> y, const X& x, const Matrix<T, F, H>& fc1,
@@ -130,6 +152,27 @@ void swiglu_mlp(Engine<T>& engine, View<T, R, H> y, const X& x, const Matrix<T, 
     matmul(engine, other, x, up);
     swiglu(engine, inner, other);
   }
+  matmul_add(engine, y, inner, down);
+}
+
+/// y += down(silu(gate(x))·up(x)) with x = rms_norm(y) (ops/fused.hpp); with few rows two kernels.
+template <DeviceElement T, Axis R, Axis H, Axis F, class Norm>
+void rms_norm_swiglu_mlp(Engine<T>& engine, View<T, R, H> y, const Norm& norm,
+                         const Matrix<T, F, H>& gate, const Matrix<T, F, H>& up,
+                         const Matrix<T, H, F>& down) {
+  if (!joins_norm<T>(y.extents()[0], y.extents()[1])) {
+    return stamp::rms_norm_swiglu_mlp(engine, y, norm, gate, up, down);
+  }
+  const auto frame = engine.frame();
+  const auto inner = engine.template allocate<T>(y.template axis_at<0>(), gate.out);
+  check_extent("rms_norm weight", y.template axis_at<1>(),
+               norm.weight.view().template axis_at<0>());
+  check_extent("swiglu_mlp", gate.in, y.template axis_at<1>());
+  check_extent("swiglu_mlp", up.in, gate.in);
+  check_extent("swiglu_mlp", up.out, gate.out);
+  kernel::skinny_swiglu<T>(engine.device().stream(), erase(inner), erase(View<const T, R, H>(y)),
+                           gate.weight.template as<const T>(), up.weight.template as<const T>(),
+                           {norm.weight.view().data(), static_cast<float>(norm.eps)});
   matmul_add(engine, y, inner, down);
 }
 

@@ -102,14 +102,25 @@ namespace {
 Index skinny_grid(Index rows, Index groups) {
   return groups * ((rows + skinny_rows - 1) / skinny_rows);
 }
+template <class T>
+std::vector<float> normal_memory(Index rows, Index columns) {
+  return std::vector<float>(normal_bytes<T>(rows, columns) / sizeof(float) + 1);
+}
 }  // namespace
 
 template <Element T>
 void skinny_products(const JoinedProducts<T>& products) {
   const bool aligned = aligned_operands(products);
-  walk<SkinnyRegisters>(product_threads,
-                        skinny_grid(products.first.y.rows, output_groups(products)),
-                        [&](auto& block) { skinny_products_body(block, products, aligned); });
+  const Index rows = products.first.y.rows;
+  auto memory = normal_memory<T>(rows, products.first.x.columns);
+  walk<SkinnyRegisters>(product_threads, skinny_grid(rows, output_groups(products)), 1, 1, memory,
+                        [&](auto& block) {
+                          if (products.norm.weight != nullptr) {
+                            skinny_products_body<true>(block, products, aligned, memory.data());
+                          } else {
+                            skinny_products_body<false>(block, products, aligned, nullptr);
+                          }
+                        });
 }
 template <Element T>
 void plain_product(const Product<T>& p) {
@@ -118,11 +129,20 @@ void plain_product(const Product<T>& p) {
                     [&](auto& block) { plain_product_body(block, p); });
 }
 template <Element T>
-void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up) {
+void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up,
+                   const InputNorm<T>& norm) {
   const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
                        aligned_rows(up, x.columns);
-  walk<SwigluRegisters>(product_threads, skinny_grid(y.rows, output_groups(y.columns)),
-                        [&](auto& block) { skinny_swiglu_body(block, y, x, gate, up, aligned); });
+  auto memory = normal_memory<T>(y.rows, x.columns);
+  walk<SwigluRegisters>(
+      product_threads, skinny_grid(y.rows, output_groups(y.columns)), 1, 1, memory,
+      [&](auto& block) {
+        if (norm.weight != nullptr) {
+          skinny_swiglu_body<true>(block, y, x, gate, up, norm, aligned, memory.data());
+        } else {
+          skinny_swiglu_body<false>(block, y, x, gate, up, norm, aligned, nullptr);
+        }
+      });
 }
 
 template <Element T>
@@ -176,7 +196,8 @@ template void largest(std::int32_t*, Erased<const bfloat16>);
 template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
 template void skinny_products(const JoinedProducts<float>&);
 template void plain_product(const Product<float>&);
-template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, const float*);
+template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, const float*,
+                            const InputNorm<float>&);
 template void attend(const AttendCall<float>&, AttendKernel, Index);
 template void attend_tiled(const AttendCall<float>&, const AttendParts&);
 template void attend_combine(const AttendCall<float>&, const AttendParts&);
@@ -197,7 +218,7 @@ template void gather(Erased<bfloat16>, Erased<const bfloat16>, const std::int32_
 template void skinny_products(const JoinedProducts<bfloat16>&);
 template void plain_product(const Product<bfloat16>&);
 template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
-                            const bfloat16*);
+                            const bfloat16*, const InputNorm<bfloat16>&);
 template void attend(const AttendCall<bfloat16>&, AttendKernel, Index);
 template void attend_tiled(const AttendCall<bfloat16>&, const AttendParts&);
 template void attend_combine(const AttendCall<bfloat16>&, const AttendParts&);

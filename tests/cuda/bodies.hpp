@@ -40,7 +40,8 @@ void skinny_products(const cuda::JoinedProducts<T>& products);
 template <Element T>
 void plain_product(const cuda::Product<T>& product);
 template <Element T>
-void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up);
+void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up,
+                   const cuda::InputNorm<T>& norm = {});
 
 /// The tensor-core kernel, on fibers (fibers/tensor.cpp).
 void attend_tensor(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);

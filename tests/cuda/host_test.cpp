@@ -225,6 +225,14 @@ TEST(CudaAttend, TakesTensorCoresWhereElementTypeHeadSizeAndAlignmentAllow) {
   EXPECT_EQ(kernel_for(call), AttendKernel::naive);
 }
 
+TEST(CudaProducts, ANormJoinsFewRowsThatFitIntoSharedMemory) {
+  EXPECT_TRUE(joins_norm<bfloat16>(4, 3584));
+  EXPECT_FALSE(joins_norm<bfloat16>(5, 48));
+  EXPECT_TRUE(joins_norm<float>(3, 3584));
+  EXPECT_FALSE(joins_norm<float>(4, 3584));
+  EXPECT_EQ(normal_bytes<bfloat16>(1, 1536), 32U + 3072U);
+}
+
 TEST(CudaDistinct, NamesEveryIdOnce) {
   const std::vector<std::int32_t> ids{7, 3, 7, 7, 9, 3};
   const Distinct distinct(ids);

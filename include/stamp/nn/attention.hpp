@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stamp/nn/kv_cache.hpp>
 #include <stamp/nn/linear.hpp>
+#include <stamp/nn/rms_norm.hpp>
 #include <stamp/nn/rotary.hpp>
 #include <stamp/ops/cursor.hpp>
 #include <stamp/ops/fused.hpp>
@@ -42,14 +43,32 @@ struct Attention {
   template <class T, class Slot, MaskPolicy Mask>
   void operator()(B& engine, Activation<B, Tokens, Hidden> y, View<T, Tokens, Hidden> x,
                   const Rotary<B, Tokens>& at, KvLayer<B>& cache, Slot slot, Mask mask) const {
-    const Tokens tokens = x.template axis<Tokens>();
+    run(engine, y, at, cache, slot, mask, [&](auto queries, auto keys, auto values) {
+      matmul_qkv(engine, queries, keys, values, x, q_proj, k_proj, v_proj);
+    });
+  }
+  /// y += attention of norm(y).
+  template <class Slot, MaskPolicy Mask>
+  void operator()(B& engine, Activation<B, Tokens, Hidden> y, const RmsNorm<B, Hidden>& norm,
+                  const Rotary<B, Tokens>& at, KvLayer<B>& cache, Slot slot, Mask mask) const {
+    run(engine, y, at, cache, slot, mask, [&](auto queries, auto keys, auto values) {
+      rms_norm_matmul_qkv(engine, queries, keys, values, y, norm, q_proj, k_proj, v_proj);
+    });
+  }
+
+ private:
+  /// project(queries, keys, values) fills the three.
+  template <class Slot, MaskPolicy Mask, class Project>
+  void run(B& engine, Activation<B, Tokens, Hidden> y, const Rotary<B, Tokens>& at,
+           KvLayer<B>& cache, Slot slot, Mask mask, const Project& project) const {
+    const Tokens tokens = y.template axis<Tokens>();
     const auto frame = engine.frame();
 
     using Element = typename B::Element;
     const auto queries = engine.template allocate<Element>(tokens, q_proj.out);
     const auto keys = engine.template allocate<Element>(tokens, k_proj.out);
     const auto values = engine.template allocate<Element>(tokens, v_proj.out);
-    matmul_qkv(engine, queries, keys, values, x, q_proj, k_proj, v_proj);
+    project(queries, keys, values);
     const auto query = split(queries, heads, head_dim);
     const auto key = split(keys, kv_heads, head_dim);
     const auto value = split(values, kv_heads, head_dim);

@@ -10,9 +10,9 @@
 namespace stamp {
 
 /// What makes the launches of two steps of one model over one cache the same, numbers in the
-/// engine's memory aside. `scratch` is the address of the step's first piece of scratch memory: an
-/// arena gives what follows by what was asked before, so equal steps then use equal addresses, and
-/// a step that starts elsewhere is another step.
+/// engine's memory aside. `first` and `last` are the addresses of the first and the last piece of
+/// scratch memory that was asked for before the launches: an arena gives what follows by what went
+/// before, so equal steps then use equal addresses, and a step that starts elsewhere is another.
 struct StepShape {
   enum class Kind { words, masks };
   Kind kind = Kind::words;
@@ -20,7 +20,8 @@ struct StepShape {
   Index reach = 0;   ///< no slot of the cache from here on is seen
   Index scored = 0;  ///< of the rows, the first that is scored
   Index wanted = 0;  ///< how many rows are scored, or how many objects there are
-  const void* scratch = nullptr;
+  const void* first = nullptr;
+  const void* last = nullptr;
   auto operator<=>(const StepShape&) const = default;
 };
 

@@ -206,8 +206,9 @@ void skinny_products(Stream, const JoinedProducts<T>& products) {
   test::host_device().queue([=] { walked::skinny_products(products); });
 }
 template <DeviceElement T>
-void skinny_swiglu(Stream, Erased<T> y, Erased<const T> x, const T* gate, const T* up) {
-  test::host_device().queue([=] { walked::skinny_swiglu(y, x, gate, up); });
+void skinny_swiglu(Stream, Erased<T> y, Erased<const T> x, const T* gate, const T* up,
+                   const InputNorm<T>& norm) {
+  test::host_device().queue([=] { walked::skinny_swiglu(y, x, gate, up, norm); });
 }
 template <DeviceElement T>
 void plain_product(Stream, const Product<T>& product) {

@@ -38,8 +38,8 @@ struct DecoderLayer {
   void operator()(B& engine, Activation<B, Tokens, Hidden> x, const Rotary<B, Tokens>& at,
                   KvLayer<B>& cache, Slot slot, Mask mask) const {
     const auto frame = engine.frame();
-    self_attn(engine, x, input_layernorm(engine, x), at, cache, slot, mask);
-    mlp(engine, x, post_attention_layernorm(engine, x));
+    self_attn(engine, x, input_layernorm, at, cache, slot, mask);
+    mlp(engine, x, post_attention_layernorm);
   }
 };
 

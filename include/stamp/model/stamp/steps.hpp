@@ -46,8 +46,13 @@ class Steps {
       if (rows <= longest && !tap.listens()) {
         places_.assign(1, static_cast<std::int32_t>(first));
         const std::int32_t* const at = places(engine);
-        const StepShape shape{StepShape::Kind::words, rows,          engine.reach(first + rows),
-                              scored.begin,           scored.size(), x.data()};
+        const StepShape shape{.kind = StepShape::Kind::words,
+                              .rows = rows,
+                              .reach = engine.reach(first + rows),
+                              .scored = scored.begin,
+                              .wanted = scored.size(),
+                              .first = x.data(),
+                              .last = at};
         return replay(engine, cache, shape, [&] { pass(SlotAt{at, shape.reach}, CausalAt{at}); });
       }
     }
@@ -65,12 +70,12 @@ class Steps {
         places_.assign(1, static_cast<std::int32_t>(first));
         places_.insert(places_.end(), histories.begin(), histories.end());
         const std::int32_t* const at = places(engine);
-        const StepShape shape{StepShape::Kind::masks,
-                              objects * masks,
-                              engine.reach(first + objects * masks),
-                              0,
-                              objects,
-                              x.data()};
+        const StepShape shape{.kind = StepShape::Kind::masks,
+                              .rows = objects * masks,
+                              .reach = engine.reach(first + objects * masks),
+                              .wanted = objects,
+                              .first = x.data(),
+                              .last = at};
         return replay(engine, cache, shape,
                       [&] { pass(SlotAt{at, shape.reach}, MaskBlocksAt{at, masks}); });
       }
