@@ -15,6 +15,7 @@
 /// A graph is launches with the arguments that they had.
 struct CUgraphExec_st {
   std::vector<std::function<void()>> launches;
+  stamp::Index kernels = 0;  ///< of the launches; the others set memory
 };
 
 namespace stamp::test {
@@ -36,6 +37,7 @@ struct HostDevice {
   void queue(const Kernel& kernel) {
     if (recorder != nullptr) {
       recorder->launches.emplace_back(kernel);
+      ++recorder->kernels;
       return;
     }
     ++kernels;
@@ -104,7 +106,12 @@ inline void Device::download(const void* from, Index bytes, const Take& take) {
   take(static_cast<const std::byte*>(from), 0, bytes);
 }
 inline void Device::set(void* memory, int byte, std::size_t bytes) {
-  test::host_device().queue([=] { std::memset(memory, byte, bytes); });
+  const auto fill = [=] { std::memset(memory, byte, bytes); };
+  if (auto* const recorder = test::host_device().recorder; recorder != nullptr) {
+    recorder->launches.emplace_back(fill);
+  } else {
+    fill();
+  }
 }
 inline void Device::wait(const std::source_location&) {
   test::host_device().expect_no_recording("a wait");
@@ -129,7 +136,7 @@ inline Graph Device::record(const std::function<void()>& body) {
 inline bool Device::recording() const { return test::host_device().recorder != nullptr; }
 inline void Device::launch(const Graph& graph) {
   ++test::host_device().replayed;
-  test::host_device().in_graphs += static_cast<Index>(graph->launches.size());
+  test::host_device().in_graphs += graph->kernels;
   for (const auto& kernel : graph->launches) kernel();
 }
 
