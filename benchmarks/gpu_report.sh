@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything that only a GPU can show, in less than ten minutes and without a network: the tests of
 # operations and goldens on the CUDA engines, compute-sanitizer over the small shapes, our times and
-# PyTorch's. Run gpu_bundle.sh first, elsewhere; this needs the repository, gpu-bundle/, a driver,
-# and a python3 with PyTorch for its side. Writes report.txt, results.jsonl and logs.tar.gz.
+# PyTorch's, and at last the Hopper attention kernel, which no GPU has run yet. Run gpu_bundle.sh
+# first, elsewhere; this needs the repository, gpu-bundle/, a driver, and a python3 with PyTorch for
+# its side. Writes report.txt, results.jsonl and logs.tar.gz.
 #   bash benchmarks/gpu_report.sh [FOLDER, default $OUT or gpu-report]
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -44,16 +45,17 @@ say "cuBLASLt: ${cublas:-the one of the system}"
 run() {
   local name=$1 limit=$2 start=$SECONDS code=0
   shift 2
-  timeout "$limit" "$@" >"$logs/$name.log" 2>&1 || code=$?
+  timeout --kill-after=5 "$limit" "$@" >"$logs/$name.log" 2>&1 || code=$?
   [[ $code -eq 0 ]] || failed=1
+  last=$code
   local sums
   sums=$(grep -hE '(PASSED|SKIPPED|FAILED).* [0-9]+ test|ERROR SUMMARY|RACECHECK SUMMARY' "$logs/$name.log" | tr -s ' \n' ' ')
   say "$(printf '%-34s exit %3d  %4d s  %s' "$name" "$code" $((SECONDS - start)) "$sums")"
 }
 
 say "== operations and goldens on the GPU"
-for program in attend matmul norm pointwise embed_rotate memory sam_operations; do
-  run "$program" 120 "$work/bin/${program}_test" --gtest_filter='*cuda_float*:*cuda_bfloat16*'
+for program in attend matmul weights norm pointwise embed_rotate memory sam_operations; do
+  run "$program" 120 "$work/bin/${program}_test" --gtest_filter='*cuda_float*:*cuda_bfloat16*:*OfADevice*'
 done
 run host 60 "$work/bin/host_test"
 run goldens 150 "$work/bin/goldens_test" --gtest_filter='*CudaIn*'
@@ -65,6 +67,18 @@ run segment 60 "$work/bin/stamp" segment --backend cuda --model examples/models/
 run refine 60 "$work/bin/stamp" segment --backend cuda --model examples/models/tiny examples/images/demo.png "the red circle" \
   --refine examples/models/tiny-sam/model.safetensors --out "$work/refined" --quiet
 
+say "== masks of 8-bit weights beside those of bf16, shipped model"
+for dtype in bf16 int8 fp8; do
+  for question in "demo the red circle" "balloons the red balloon" "mugs the blue mug" "marbles the green marble"; do
+    picture=${question%% *}
+    run "masks_${dtype}_$picture" 30 "$work/bin/stamp" segment --backend cuda --dtype "$dtype" --model examples/models/tiny \
+      "examples/images/$picture.png" "${question#* }" --out "$work/masks/$dtype/$picture" --quiet
+  done
+done
+run masks 30 python3 benchmarks/mask_agreement.py "$work/masks" int8 fp8
+cat "$logs/masks.log" | tee -a "$out/report.txt"
+sed -n 's/^{/{"side": "stamp", /p' "$logs/masks.log" >>"$out/results.jsonl"
+
 say "== times"
 measure() { # name, seconds, command
   local name=$1
@@ -72,18 +86,19 @@ measure() { # name, seconds, command
   sed -n "s/^{/{\"side\": \"$name\", /p" "$logs/$name.log" >>"$out/results.jsonl"
 }
 measure torch_before 100 python3 benchmarks/gpu_peers.py
-measure stamp 120 "$work/bin/cuda_report"
+measure stamp 150 "$work/bin/cuda_report"
 python3 benchmarks/gpu_table.py "$out/results.jsonl" 2>&1 | tee -a "$out/report.txt"
 say "== compute-sanitizer"
 sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
 if [[ -x $sanitizer ]]; then
   # What does not fit into the ten minutes is named, never passed over in silence.
   for tool in memcheck racecheck initcheck synccheck; do
-    for program in attend norm pointwise embed_rotate matmul sam_operations; do
-      # cuBLASLt's own kernels are many and not ours: of matmul only what stays in our hands.
+    for program in attend norm pointwise embed_rotate matmul weights sam_operations; do
+      # cuBLASLt's own kernels are many and not ours: of products only what stays in our hands.
       filter='*cuda_bfloat16*:*cuda_float*'
       [[ $program != matmul ]] || filter='*cuda_bfloat16.TakesWeights*'
-      if ((SECONDS > 520)); then
+      [[ $program != weights ]] || filter='*cuda_bfloat16*.ARowDoesNotDepend*'
+      if ((SECONDS > 440)); then
         say "left out for time: ${tool}_$program"
         continue
       fi
@@ -94,6 +109,29 @@ if [[ -x $sanitizer ]]; then
 else
   say "no compute-sanitizer here"
   failed=1
+fi
+
+# Should the device hang now and the process with it, all that came before is written.
+say "until here: $([[ $failed -eq 0 ]] && echo "all of it passed" || echo "SOMETHING FAILED")"
+finish
+say "== the Hopper attention kernel beside the mma.sync one"
+if [[ $(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>&1 | head -n 1) == 9.0 ]]; then
+  measure stamp_hopper 60 "$work/bin/hopper_report"
+  python3 benchmarks/gpu_table.py "$out/results.jsonl" stamp_hopper 2>&1 | tee -a "$out/report.txt"
+  if ((last == 0 && SECONDS < 530)); then
+    measure phases_hopper 40 "$work/bin/cuda_report" hopper
+    python3 benchmarks/gpu_table.py "$out/results.jsonl" phases_hopper 2>&1 | tee -a "$out/report.txt"
+  else
+    say "left out after a failure or for time: phases_hopper"
+  fi
+  # A wrong kernel's place of error is worth knowing, a hanging one's is not to be had this way.
+  if [[ -x $sanitizer ]] && ((last != 124 && last != 137 && SECONDS < 565)); then
+    run memcheck_hopper 25 "$sanitizer" --tool memcheck --error-exitcode 9 "$work/bin/hopper_report" compare
+  else
+    say "left out after a hang or for time: memcheck_hopper"
+  fi
+else
+  say "left out: this is not a device of compute capability 9.0"
 fi
 
 verdict="all of it passed"

@@ -4,9 +4,9 @@
 
 #include <span>
 #include <stamp/cpu/panels.hpp>
-#include <stamp/cpu/precision.hpp>
 #include <stamp/cpu/simd/amx.hpp>
 #include <stamp/cpu/simd/avx2.hpp>
+#include <stamp/nn/precision.hpp>
 #include <stamp/ops/fused.hpp>
 #include <stamp/tensor/arena.hpp>
 #include <stamp/tensor/tensor.hpp>

@@ -52,7 +52,11 @@ void attend_with(Engine<T>& engine, const AttendCall<T>& call, AttendKernel kern
   if (kernel == AttendKernel::tiled) {
     kernel::attend_tiled<T>(device.stream(), call, parts);
   } else if constexpr (std::same_as<T, bfloat16>) {
-    kernel::attend_tensor(device.stream(), call, parts);
+    if (kernel == AttendKernel::hopper) {
+      kernel::attend_hopper(device.stream(), call, parts);
+    } else {
+      kernel::attend_tensor(device.stream(), call, parts);
+    }
   }
   if (parts.parts > 1) kernel::attend_combine<T>(device.stream(), call, parts);
 }
@@ -76,7 +80,7 @@ void attend_call(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
                            static_cast<float>(scale),
                            rule_of(engine, mask, rows),
                            bias};
-  attend_with(engine, call, kernel_for(call));
+  attend_with(engine, call, kernel_for(call, engine.attention()));
 }
 
 }  // namespace detail

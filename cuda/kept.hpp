@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <stamp/cuda/device.hpp>
+#include <stamp/cuda/weights.hpp>
+#include <stamp/tensor/element.hpp>
 #include <stamp/tensor/view.hpp>
 #include <utility>
 
@@ -67,12 +69,24 @@ class Kept {
   std::tuple<Axes...> axes_{Axes{0}...};
 };
 
-/// A weight that multiplies: [Out, In] dense, in the engine's element type.
+/// A weight that multiplies: [Out, In] dense, in the engine's element type or in codes.
 template <class T, Axis Out, Axis In>
 struct Matrix {
   Buffer weight;
   Out out{0};
   In in{0};
+  Weights kept = Weights::full;
+  Buffer scales;  ///< of codes: float32 [Out]
 };
+
+/// use.operator()<W>() with the type of the numbers that a matrix is kept in.
+template <class T, class Use>
+void with_kept(Weights kept, const Use& use) {
+  if constexpr (std::same_as<T, bfloat16>) {
+    if (kept == Weights::int8) return use.template operator()<std::int8_t>();
+    if (kept == Weights::fp8) return use.template operator()<float8_e4m3>();
+  }
+  use.template operator()<T>();
+}
 
 }  // namespace stamp::cuda

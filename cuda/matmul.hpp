@@ -1,31 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products, and the two MLPs with what is fused to them: bias and residual join before the one
-// rounding of a product; with few rows gate, up and silu are one kernel.
+// rounding of a product; with few rows gate, up and silu are one kernel. Matrices in codes are
+// multiplied as they are with few rows; with more they are widened to bfloat16 panel by panel.
 #pragma once
 
 #include <stamp/cuda/activation.hpp>
 #include <stamp/cuda/add.hpp>
 #include <stamp/cuda/memory.hpp>
-#include <stamp/cuda/product.hpp>
+#include <stamp/cuda/panels.hpp>
 
 namespace stamp::cuda {
 
 namespace detail {
 
 /// The door of every product: all axes checked by name.
-template <DeviceElement T, Axis R, Axis O, Axis I>
-[[nodiscard]] Product<T> checked_product(View<T, R, O> y, In<T, R, I> x, const Matrix<T, O, I>& w,
-                                         const T* bias, Into into) {
+template <class W, DeviceElement T, Axis R, Axis O, Axis I>
+[[nodiscard]] Product<T, W> checked_product(View<T, R, O> y, In<T, R, I> x,
+                                            const Matrix<T, O, I>& w, const T* bias, Into into) {
   check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
   check_extent("matmul", w.out, y.template axis_at<1>());
   check_extent("matmul", w.in, x.template axis_at<1>());
-  return {erase(y), erase(x), w.weight.template as<const T>(), bias, into};
+  return {erase(y), erase(x), w.weight.template as<const W>(),
+          bias,     into,     w.scales.template as<const float>()};
+}
+
+/// The whole product with a matrix of codes.
+template <DeviceElement T, Code C>
+void multiply_codes(Engine<T>& engine, const Product<T, C>& p) {
+  const Stream stream = engine.device().stream();
+  if (is_skinny(p.y.rows, p.y.columns)) {
+    return kernel::skinny_products<T, C>(stream, {p, {}, {}});
+  }
+  const OutputPanels panels{p.y.columns, p.x.columns};
+  const auto frame = engine.frame();
+  T* const wide = engine.template allocate<T>(Ffn{panels.height()}, Hidden{p.x.columns}).data();
+  for_each_panel(p, panels, [&](const Product<T, C>& part) {
+    kernel::widen_rows(stream, {wide, part.y.columns, p.x.columns, p.x.columns}, part.w,
+                       part.scales);
+    multiply<T>(engine.device(), widened(part, static_cast<const T*>(wide)));
+  });
 }
 
 template <DeviceElement T, Axis R, Axis O, Axis I>
 void product(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<T, O, I>& w,
              const T* bias, Into into) {
-  multiply<T>(engine.device(), checked_product<T, R, O, I>(y, x, w, bias, into));
+  with_kept<T>(w.kept, [&]<class W>() {
+    const auto p = checked_product<W, T, R, O, I>(y, x, w, bias, into);
+    if constexpr (Code<W>) {
+      multiply_codes(engine, p);
+    } else {
+      multiply<T>(engine.device(), p);
+    }
+  });
 }
 
 template <DeviceElement T, Axis O>
@@ -87,15 +113,19 @@ void matmul_add(Engine<T>& engine, View<T, R, O> y, const X& x, const Matrix<T, 
 template <DeviceElement T, Axis R, Axis Q, Axis K, class X, class ToQuery, class ToKey>
 void matmul_qkv(Engine<T>& engine, View<T, R, Q> query, View<T, R, K> key, View<T, R, K> value,
                 const X& x, const ToQuery& to_query, const ToKey& to_key, const ToKey& to_value) {
-  if (query.extents()[0] > skinny_rows) {
+  const Weights kept = to_query.weight.kept;
+  if (query.extents()[0] > skinny_rows || to_key.weight.kept != kept ||
+      to_value.weight.kept != kept) {
     return stamp::matmul_qkv(engine, query, key, value, x, to_query, to_key, to_value);
   }
-  const auto of = [&](const auto& y, const auto& to) {
-    return detail::checked_product(y, x, to.weight, detail::checked_bias<T>(to.bias, to.weight.out),
-                                   Into::store);
-  };
-  const JoinedProducts<T> products{of(query, to_query), of(key, to_key), of(value, to_value)};
-  kernel::skinny_products<T>(engine.device().stream(), products);
+  with_kept<T>(kept, [&]<class W>() {
+    const auto of = [&](const auto& y, const auto& to) {
+      return detail::checked_product<W>(
+          y, x, to.weight, detail::checked_bias<T>(to.bias, to.weight.out), Into::store);
+    };
+    const JoinedProducts<T, W> products{of(query, to_query), of(key, to_key), of(value, to_value)};
+    kernel::skinny_products<T, W>(engine.device().stream(), products);
+  });
 }
 
 /// The same of rms_norm(x) (ops/fused.hpp); with few rows one kernel.
@@ -103,21 +133,25 @@ template <DeviceElement T, Axis R, Axis Q, Axis K, class X, class Norm, class To
 void rms_norm_matmul_qkv(Engine<T>& engine, View<T, R, Q> query, View<T, R, K> key,
                          View<T, R, K> value, const X& x, const Norm& norm, const ToQuery& to_query,
                          const ToKey& to_key, const ToKey& to_value) {
-  if (!joins_norm<T>(query.extents()[0], x.extents()[1])) {
+  const Weights kept = to_query.weight.kept;
+  if (!joins_norm<T>(query.extents()[0], x.extents()[1]) || to_key.weight.kept != kept ||
+      to_value.weight.kept != kept) {
     return stamp::rms_norm_matmul_qkv(engine, query, key, value, x, norm, to_query, to_key,
                                       to_value);
   }
-  const auto of = [&](const auto& y, const auto& to) {
-    return detail::checked_product(y, x, to.weight, detail::checked_bias<T>(to.bias, to.weight.out),
-                                   Into::store);
-  };
   check_extent("rms_norm weight", x.template axis_at<1>(),
                norm.weight.view().template axis_at<0>());
-  kernel::skinny_products<T>(engine.device().stream(),
-                             {of(query, to_query),
-                              of(key, to_key),
-                              of(value, to_value),
-                              {norm.weight.view().data(), static_cast<float>(norm.eps)}});
+  with_kept<T>(kept, [&]<class W>() {
+    const auto of = [&](const auto& y, const auto& to) {
+      return detail::checked_product<W>(
+          y, x, to.weight, detail::checked_bias<T>(to.bias, to.weight.out), Into::store);
+    };
+    const JoinedProducts<T, W> products{of(query, to_query),
+                                        of(key, to_key),
+                                        of(value, to_value),
+                                        {norm.weight.view().data(), static_cast<float>(norm.eps)}};
+    kernel::skinny_products<T, W>(engine.device().stream(), products);
+  });
 }
 
 /// y += fc2(quick_gelu(fc1(x))) (ops/fused.hpp).
@@ -142,10 +176,14 @@ void swiglu_mlp(Engine<T>& engine, View<T, R, H> y, const X& x, const Matrix<T, 
   check_extent("swiglu_mlp", gate.in, x.template axis_at<1>());
   check_extent("swiglu_mlp", up.in, gate.in);
   check_extent("swiglu_mlp", up.out, gate.out);
-  if (y.extents()[0] <= skinny_rows) {
+  if (y.extents()[0] <= skinny_rows && gate.kept == up.kept) {
     const In<T, R, H> input = x;
-    kernel::skinny_swiglu<T>(engine.device().stream(), erase(inner), erase(input),
-                             gate.weight.template as<const T>(), up.weight.template as<const T>());
+    with_kept<T>(gate.kept, [&]<class W>() {
+      kernel::skinny_swiglu<T, W>(
+          engine.device().stream(), erase(inner), erase(input), gate.weight.template as<const W>(),
+          up.weight.template as<const W>(), gate.scales.template as<const float>(),
+          up.scales.template as<const float>());
+    });
   } else {
     const auto other = engine.template allocate<T>(y.template axis_at<0>(), up.out);
     matmul(engine, inner, x, gate);
@@ -160,7 +198,8 @@ template <DeviceElement T, Axis R, Axis H, Axis F, class Norm>
 void rms_norm_swiglu_mlp(Engine<T>& engine, View<T, R, H> y, const Norm& norm,
                          const Matrix<T, F, H>& gate, const Matrix<T, F, H>& up,
                          const Matrix<T, H, F>& down) {
-  if (!joins_norm<T>(y.extents()[0], y.extents()[1])) {
+  if (!joins_norm<T>(y.extents()[0], y.extents()[1]) || gate.kept != Weights::full ||
+      up.kept != Weights::full) {
     return stamp::rms_norm_swiglu_mlp(engine, y, norm, gate, up, down);
   }
   const auto frame = engine.frame();
@@ -170,8 +209,10 @@ void rms_norm_swiglu_mlp(Engine<T>& engine, View<T, R, H> y, const Norm& norm,
   check_extent("swiglu_mlp", gate.in, y.template axis_at<1>());
   check_extent("swiglu_mlp", up.in, gate.in);
   check_extent("swiglu_mlp", up.out, gate.out);
-  kernel::skinny_swiglu<T>(engine.device().stream(), erase(inner), erase(View<const T, R, H>(y)),
+  const In<T, R, H> input = y;
+  kernel::skinny_swiglu<T>(engine.device().stream(), erase(inner), erase(input),
                            gate.weight.template as<const T>(), up.weight.template as<const T>(),
+                           nullptr, nullptr,
                            {norm.weight.view().data(), static_cast<float>(norm.eps)});
   matmul_add(engine, y, inner, down);
 }

@@ -5,9 +5,12 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <stamp/cuda/attend/attention.hpp>
 #include <stamp/cuda/attend/tiles.hpp>
 #include <stamp/cuda/element.hpp>
 #include <stamp/cuda/kept.hpp>
+#include <stamp/cuda/precision.hpp>
+#include <stamp/cuda/quantize.hpp>
 #include <stamp/cuda/recordings.hpp>
 #include <stamp/ops/fused.hpp>
 #include <stamp/tensor/arena.hpp>
@@ -24,9 +27,10 @@ struct Table {
   Width width{0};
 };
 
-/// Runs every operation on one GPU, sm_80 or later. `T` is the type of activations and weights:
-/// float (true float32, no TF32) or bfloat16 (sums in float). Work is queued; `download` waits for
-/// it. The same process computes the same bits from the same input. One engine serves one thread.
+/// Runs every operation on one GPU, sm_80 or later. `T` is the type of activations and, but for
+/// big matrices in 8 bits, of weights: float (true float32, no TF32) or bfloat16 (sums in float).
+/// Work is queued; `download` waits for it. The same process computes the same bits from the same
+/// input. One engine serves one thread.
 template <DeviceElement T>
 class Engine {
  public:
@@ -57,9 +61,19 @@ class Engine {
   };
   using Scratch = ArenaOf<ScratchSource>;
 
+  /// With the matrix kernel of attention that is named; where the device cannot run it, `mma`.
+  Engine(Index threads, Attention attention) : Engine(threads) {
+    attention_ = attention_here(attention);
+  }
   /// The first GPU. Error{resource} where there is none that can be used. The number of threads is
   /// what every engine takes; this one needs a single one.
   explicit Engine(Index = 1) : device_(std::make_shared<Device>()), arena_({device_.get()}) {}
+  /// With its big matrices kept in `weights`.
+  Engine(Index threads, Weights weights)
+    requires std::same_as<T, bfloat16>
+      : Engine(threads) {
+    wanted_ = weights_ = weights;
+  }
 
   [[nodiscard]] typename Scratch::Frame frame() { return typename Scratch::Frame(arena_); }
 
@@ -77,11 +91,24 @@ class Engine {
   template <Axis Out, Axis In>
   [[nodiscard]] Matrix<Out, In> matrix(const StoredTensor& stored, Out out, In in) {
     const Index count = checked_multiply(out.size, in.size, "weight");
-    Matrix<Out, In> kept{
-        Buffer(device_, checked_multiply(count, static_cast<Index>(sizeof(T)), "weight")), out, in};
-    send_stored(kept.weight.template as<T>(), stored, count);
+    // Few outputs are no big matrix: the mask classifier keeps the engine's type.
+    const Weights weights = out.size < 16 ? Weights::full : weights_;
+    Matrix<Out, In> kept;
+    with_kept<T>(weights, [&]<class W>() {
+      const Index bytes = checked_multiply(count, static_cast<Index>(sizeof(W)), "weight");
+      kept = {Buffer(device_, bytes), out, in, weights, {}};
+      if constexpr (Code<W>) {
+        kept.scales = Buffer(device_, out.size * size_of<float>);
+        send_codes<W>(kept.weight, kept.scales, stored, out.size, in.size);
+      } else {
+        send_stored(kept.weight.template as<T>(), stored, count);
+      }
+    });
     return kept;
   }
+
+  /// stamp::bind says whose weights come next.
+  void binding(std::string_view leaf) { weights_ = weights_for(leaf, wanted_); }
 
   template <Axis Rows, Axis Width>
   [[nodiscard]] Table<Rows, Width> table(const StoredTensor& stored, Rows rows, Width width) {
@@ -139,6 +166,8 @@ class Engine {
 
   [[nodiscard]] Device& device() { return *device_; }
   [[nodiscard]] const Scratch& arena() const { return arena_; }
+  /// The matrix kernel that attention takes where it can run a call.
+  [[nodiscard]] Attention attention() const { return attention_; }
 
  private:
   template <class U>
@@ -161,6 +190,19 @@ class Engine {
     });
   }
 
+  /// A stored matrix as codes, rounded on their way through pinned memory.
+  template <Code C>
+  void send_codes(const Buffer& codes, const Buffer& scales, const StoredTensor& stored, Index out,
+                  Index in) {
+    Quantizer<C> quantizer(stored, out, in);
+    device_->upload(codes.as<C>(), out * in, std::ref(quantizer));
+    const float* const from = quantizer.scales().data();
+    device_->upload(
+        scales.as<float>(), out * size_of<float>, [&](std::byte* chunk, Index begin, Index count) {
+          std::memcpy(chunk, from + begin / size_of<float>, static_cast<std::size_t>(count));
+        });
+  }
+
   template <class U, Axis... Axes>
   static void check_dense(const char* where, const View<U, Axes...>& view) {
     if (!view.dense()) {
@@ -169,9 +211,12 @@ class Engine {
     }
   }
 
+  Attention attention_ = Attention::mma;
   std::shared_ptr<Device> device_;
   Scratch arena_;
   bool records_ = true;
+  Weights wanted_ = Weights::full;
+  Weights weights_ = Weights::full;  ///< of the leaf that is being bound
 };
 
 }  // namespace stamp::cuda

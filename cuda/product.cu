@@ -6,21 +6,21 @@ namespace stamp::cuda::kernel {
 
 namespace {
 
-template <bool normed, Element T>
+template <bool normed, Element T, class W>
 __global__ void __launch_bounds__(product_threads)
-    skinny(JoinedProducts<T> products, bool aligned) {
+    skinny(JoinedProducts<T, W> products, bool aligned) {
   extern __shared__ float4 memory[];
   DeviceBlock<SkinnyRegisters> block;
   skinny_products_body<normed>(block, products, aligned, reinterpret_cast<float*>(memory));
 }
 
-template <bool normed, Element T>
+template <bool normed, Element T, class W>
 __global__ void __launch_bounds__(product_threads)
-    swiglu_pair(Erased<T> y, Erased<const T> x, const T* gate, const T* up, InputNorm<T> norm,
-                bool aligned) {
+    swiglu_pair(Erased<T> y, Erased<const T> x, const W* gate, const W* up,
+                const float* gate_scales, const float* up_scales, InputNorm<T> norm, bool aligned) {
   extern __shared__ float4 memory[];
   DeviceBlock<SwigluRegisters> block;
-  skinny_swiglu_body<normed>(block, y, x, gate, up, norm, aligned,
+  skinny_swiglu_body<normed>(block, y, x, gate, up, gate_scales, up_scales, norm, aligned,
                              reinterpret_cast<float*>(memory));
 }
 
@@ -30,14 +30,21 @@ __global__ void __launch_bounds__(product_threads) plain(Product<T> product) {
   plain_product_body(block, product);
 }
 
+template <Element T, Code C>
+__global__ void __launch_bounds__(product_threads)
+    widen(Erased<T> wide, const C* codes, const float* scales, bool aligned) {
+  DeviceBlock<NoRegisters> block;
+  widen_rows_body(block, wide, codes, scales, aligned);
+}
+
 [[nodiscard]] unsigned skinny_grid(Index rows, Index groups) {
   return blocks(groups * ((rows + skinny_rows - 1) / skinny_rows));
 }
 
 }  // namespace
 
-template <DeviceElement T>
-void skinny_products(Stream stream, const JoinedProducts<T>& products) {
+template <DeviceElement T, class W>
+void skinny_products(Stream stream, const JoinedProducts<T, W>& products) {
   const Index rows = products.first.y.rows;
   const Index groups = output_groups(products);
   if (rows == 0 || groups == 0) return;
@@ -52,19 +59,23 @@ void skinny_products(Stream stream, const JoinedProducts<T>& products) {
   check_launch();
 }
 
-template <DeviceElement T>
-void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const T* gate, const T* up,
-                   const InputNorm<T>& norm) {
+template <DeviceElement T, class W>
+void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const W* gate, const W* up,
+                   const float* gate_scales, const float* up_scales, const InputNorm<T>& norm) {
   if (y.rows == 0 || y.columns == 0) return;
   const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
                        aligned_rows(up, x.columns);
   const unsigned grid = skinny_grid(y.rows, output_groups(y.columns));
-  if (norm.weight != nullptr) {
-    const std::size_t bytes = normal_bytes<T>(y.rows, x.columns);
-    swiglu_pair<true><<<grid, product_threads, bytes, stream>>>(y, x, gate, up, norm, aligned);
-  } else {
-    swiglu_pair<false><<<grid, product_threads, 0, stream>>>(y, x, gate, up, norm, aligned);
+  if constexpr (!Code<W>) {
+    if (norm.weight != nullptr) {
+      const std::size_t bytes = normal_bytes<T>(y.rows, x.columns);
+      swiglu_pair<true><<<grid, product_threads, bytes, stream>>>(y, x, gate, up, gate_scales,
+                                                                  up_scales, norm, aligned);
+      return check_launch();
+    }
   }
+  swiglu_pair<false>
+      <<<grid, product_threads, 0, stream>>>(y, x, gate, up, gate_scales, up_scales, norm, aligned);
   check_launch();
 }
 
@@ -76,12 +87,33 @@ void plain_product(Stream stream, const Product<T>& p) {
   check_launch();
 }
 
+template <Code C>
+void widen_rows(Stream stream, Erased<bfloat16> wide, const C* codes, const float* scales) {
+  constexpr Index together = product_threads * sixteen;
+  const Index numbers = wide.rows * wide.columns;
+  if (numbers == 0) return;
+  widen<<<blocks((numbers + together - 1) / together), product_threads, 0, stream>>>(
+      wide, codes, scales, aligned_rows(codes, wide.columns));
+  check_launch();
+}
+
 template void skinny_products(Stream, const JoinedProducts<float>&);
 template void skinny_products(Stream, const JoinedProducts<bfloat16>&);
+template void skinny_products(Stream, const JoinedProducts<bfloat16, std::int8_t>&);
+template void skinny_products(Stream, const JoinedProducts<bfloat16, float8_e4m3>&);
 template void skinny_swiglu(Stream, Erased<float>, Erased<const float>, const float*, const float*,
-                            const InputNorm<float>&);
+                            const float*, const float*, const InputNorm<float>&);
 template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
-                            const bfloat16*, const InputNorm<bfloat16>&);
+                            const bfloat16*, const float*, const float*,
+                            const InputNorm<bfloat16>&);
+template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>, const std::int8_t*,
+                            const std::int8_t*, const float*, const float*,
+                            const InputNorm<bfloat16>&);
+template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>, const float8_e4m3*,
+                            const float8_e4m3*, const float*, const float*,
+                            const InputNorm<bfloat16>&);
+template void widen_rows(Stream, Erased<bfloat16>, const std::int8_t*, const float*);
+template void widen_rows(Stream, Erased<bfloat16>, const float8_e4m3*, const float*);
 template void plain_product(Stream, const Product<float>&);
 template void plain_product(Stream, const Product<bfloat16>&);
 

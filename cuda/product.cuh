@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products without tensor cores: the one that streams weights for a few rows, and the plain one.
+// Weights are in the element type, or Codes with a scale a row; sums of Codes are taken without the
+// scale, which multiplies the whole sum once.
 #pragma once
 
 #include <stamp/cuda/activation.cuh>
 #include <stamp/cuda/block.cuh>
+#include <stamp/cuda/codes.cuh>
 #include <stamp/cuda/eight.cuh>
 #include <stamp/cuda/norm.cuh>
 #include <stamp/cuda/pointwise.cuh>
@@ -57,20 +60,90 @@ template <class Registers, Element T, class Block>
   return {normal, rows, x.columns, x.columns};
 }
 
+/// Loads of 16 codes that a lane has under way at once.
+inline constexpr int code_loads = 4;
+
+/// sum[row] += codes[0 … 15] · x[row][0 … 15], all of them aligned.
+template <Code C>
+__host__ __device__ void dot_sixteen(const Words& codes, const bfloat16* x, Index stride, int rows,
+                                     float* sum) {
+  float weights[16];
+  widen_sixteen<C>(codes, weights);
+#pragma unroll
+  for (int row = 0; row < product_rows; ++row) {
+    if (row >= rows) continue;
+#pragma unroll
+    for (int half = 0; half < 16; half += 8) {
+      const Words numbers = load_words(x + row * stride + half);
+#pragma unroll
+      for (int i = 0; i < 8; i += 2) {
+        float pair[2];
+        widen_two(numbers.at[i / 2], pair);
+        sum[row] += weights[half + i] * pair[0];
+        sum[row] += weights[half + i + 1] * pair[1];
+      }
+    }
+  }
+}
+
+/// dot_rows for codes: k = 16·lane, + 512, …, each with the fifteen that follow. `aligned` holds
+/// for w and x, and a row is then whole multiples of 16 codes.
+template <std::same_as<bfloat16> T, Code C>
+__host__ __device__ void dot_rows(const C* w, Erased<const T> x, Index first, int rows, int lane,
+                                  bool aligned, float* sum) {
+  constexpr Index step = warp_size * sixteen;
+  const T* const from = x.data + first * x.stride;
+  Index k = lane * sixteen;
+  if (!aligned) {
+    for (; k < x.columns; k += step) {
+      for (Index at = k; at < k + sixteen && at < x.columns; ++at) {
+        const auto weight = static_cast<float>(w[at]);
+#pragma unroll
+        for (int row = 0; row < product_rows; ++row) {
+          if (row < rows) sum[row] += weight * widen(from[row * x.stride + at]);
+        }
+      }
+    }
+    return;
+  }
+  for (; k < x.columns; k += step * code_loads) {
+    Words codes[code_loads];
+#pragma unroll
+    for (int at = 0; at < code_loads; ++at) {
+      if (k + at * step < x.columns) codes[at] = load_words(w + k + at * step);
+    }
+#pragma unroll
+    for (int at = 0; at < code_loads; ++at) {
+      if (k + at * step >= x.columns) break;
+      dot_sixteen<C>(codes[at], from + k + at * step, x.stride, rows, sum);
+    }
+  }
+}
+
+/// What a sum over weights of type W becomes: the codes' scale joins.
+template <class W>
+[[nodiscard]] __host__ __device__ float scaled(float sum, const float* scales, Index o) {
+  if constexpr (Code<W>) {
+    return sum * scales[o];
+  } else {
+    return sum;
+  }
+}
+
 /// Blocks of product_warps outputs.
 [[nodiscard]] constexpr Index output_groups(Index outputs) {
   return (outputs + product_warps - 1) / product_warps;
 }
-template <class T>
-[[nodiscard]] constexpr Index output_groups(const JoinedProducts<T>& products) {
+template <class T, class W>
+[[nodiscard]] constexpr Index output_groups(const JoinedProducts<T, W>& products) {
   return output_groups(products.first.y.columns) + output_groups(products.second.y.columns) +
          output_groups(products.third.y.columns);
 }
 
 /// Every operand can be read 16 bytes at once.
-template <class T>
-[[nodiscard]] bool aligned_operands(const JoinedProducts<T>& products) {
-  const auto aligned = [](const Product<T>& p) {
+template <class T, class W>
+[[nodiscard]] bool aligned_operands(const JoinedProducts<T, W>& products) {
+  const auto aligned = [](const Product<T, W>& p) {
     return p.w == nullptr || (aligned_rows(p.x.data, p.x.stride) && aligned_rows(p.w, p.x.columns));
   };
   return aligned(products.first) && aligned(products.second) && aligned(products.third);
@@ -80,12 +153,12 @@ template <class T>
 /// rows).
 ///   for row, o: y[row][o] = (y[row][o] +) Σ_k x[row][k]·w[o][k] + bias[o]
 /// where `normed` with rms_norm(x) for x; `memory` is then normal_bytes of shared memory.
-template <bool normed, Element T, class Block>
-__host__ __device__ void skinny_products_body(Block& block, const JoinedProducts<T>& products,
+template <bool normed, Element T, class W, class Block>
+__host__ __device__ void skinny_products_body(Block& block, const JoinedProducts<T, W>& products,
                                               bool aligned, float* memory) {
   const Index groups = output_groups(products);
   Index group = block.x() % groups;
-  Product<T> p = products.first;
+  Product<T, W> p = products.first;
   // One by one, for an index into the arguments would move them to memory.
   if (group >= output_groups(p.y.columns)) {
     group -= output_groups(p.y.columns);
@@ -110,7 +183,7 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
     for (int row = 0; row < product_rows; ++row) r.sum[row] = 0;
     const Index o = outputs + thread / warp_size;
     if (o >= p.y.columns) return;
-    dot_rows(p.w + o * p.x.columns, x, from, rows, thread % warp_size, aligned, r.sum);
+    dot_rows<T>(p.w + o * p.x.columns, x, from, rows, thread % warp_size, aligned, r.sum);
   });
   block.template warp_sum<product_rows>(
       [](SkinnyRegisters& r, int at) -> float& { return r.sum[at]; });
@@ -121,7 +194,7 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
     for (int row = 0; row < product_rows; ++row) {
       if (row >= rows || thread % warp_size != row) continue;
       T* const to = p.y.data + (first + row) * p.y.stride + o;
-      float value = r.sum[row];
+      float value = scaled<W>(r.sum[row], p.scales, o);
       if (p.bias != nullptr) value += widen(p.bias[o]);
       if (p.into == Into::add) value += widen(*to);
       *to = narrow<T>(value);
@@ -133,9 +206,10 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
 ///   for row, o: y[row][o] = swiglu(narrow(Σ_k x[row][k]·gate[o][k]), narrow(Σ_k
 ///   x[row][k]·up[o][k]))
 /// where `normed` with rms_norm(x) for x, as above.
-template <bool normed, Element T, class Block>
+template <bool normed, Element T, class W, class Block>
 __host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<const T> all,
-                                            const T* gate, const T* up, const InputNorm<T>& norm,
+                                            const W* gate, const W* up, const float* gate_scales,
+                                            const float* up_scales, const InputNorm<T>& norm,
                                             bool aligned, float* memory) {
   const Index groups = output_groups(y.columns);
   const Index first = block.x() / groups * skinny_rows;
@@ -152,8 +226,9 @@ __host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<co
     for (int at = 0; at < 2 * product_rows; ++at) r.sum[at] = 0;
     const Index o = outputs + thread / warp_size;
     if (o >= y.columns) return;
-    dot_rows(gate + o * x.columns, x, from, rows, thread % warp_size, aligned, r.sum);
-    dot_rows(up + o * x.columns, x, from, rows, thread % warp_size, aligned, r.sum + product_rows);
+    dot_rows<T>(gate + o * x.columns, x, from, rows, thread % warp_size, aligned, r.sum);
+    dot_rows<T>(up + o * x.columns, x, from, rows, thread % warp_size, aligned,
+                r.sum + product_rows);
   });
   block.template warp_sum<2 * product_rows>(
       [](SwigluRegisters& r, int at) -> float& { return r.sum[at]; });
@@ -164,7 +239,36 @@ __host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<co
     for (int row = 0; row < product_rows; ++row) {
       if (row >= rows || thread % warp_size != row) continue;
       y.data[(first + row) * y.stride + o] =
-          Swiglu{}(narrow<T>(r.sum[row]), narrow<T>(r.sum[product_rows + row]));
+          Swiglu{}(narrow<T>(scaled<W>(r.sum[row], gate_scales, o)),
+                   narrow<T>(scaled<W>(r.sum[product_rows + row], up_scales, o)));
+    }
+  });
+}
+
+/// Block (stretch of 16·product_threads numbers). `aligned` as in dot_rows.
+///   for o, k: wide[o][k] = narrow(scales[o]·codes[o][k])
+template <Element T, Code C, class Block>
+__host__ __device__ void widen_rows_body(Block& block, Erased<T> wide, const C* codes,
+                                         const float* scales, bool aligned) {
+  const Index numbers = wide.rows * wide.columns;
+  block.each([&](int thread, NoRegisters&) {
+    const Index first = (block.x() * product_threads + thread) * sixteen;
+    if (!aligned) {
+      for (Index at = first; at < first + sixteen && at < numbers; ++at) {
+        wide.data[at] = narrow<T>(static_cast<float>(codes[at]) * scales[at / wide.columns]);
+      }
+      return;
+    }
+    if (first >= numbers) return;
+    const float scale = scales[first / wide.columns];
+    float values[16];
+    widen_sixteen<C>(load_words(codes + first), values);
+#pragma unroll
+    for (int half = 0; half < 16; half += 8) {
+      Eight<T> part;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) part.at[i] = narrow<T>(values[half + i] * scale);
+      *reinterpret_cast<Eight<T>*>(wide.data + first + half) = part;
     }
   });
 }

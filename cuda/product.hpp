@@ -3,20 +3,23 @@
 #pragma once
 
 #include <stamp/cuda/kernels.hpp>
+#include <stamp/cuda/weights.hpp>
 
 namespace stamp::cuda {
 
 /// What becomes of x·Wᵀ + bias.
 enum class Into { store, add };
 
-/// y (or y +=) x·Wᵀ + bias; y [R, O], x [R, I], w [O, I] dense, bias [O] or null.
-template <class T>
+/// y (or y +=) x·Wᵀ + bias; y [R, O], x [R, I], w [O, I] dense, bias [O] or null. Where W is kept
+/// in Codes it is w·scales, scales [O].
+template <class T, class W = T>
 struct Product {
   Erased<T> y;
   Erased<const T> x;
-  const T* w = nullptr;
+  const W* w = nullptr;
   const T* bias = nullptr;
   Into into = Into::store;
+  const float* scales = nullptr;
 };
 
 /// What x goes through before it is multiplied: rms_norm, or nothing where `weight` is null.
@@ -27,9 +30,9 @@ struct InputNorm {
 };
 
 /// Up to three products that read one x, done by one kernel; those that are not there are empty.
-template <class T>
+template <class T, class W = T>
 struct JoinedProducts {
-  Product<T> first, second, third;
+  Product<T, W> first, second, third;
   InputNorm<T> norm{};
 };
 
@@ -68,17 +71,23 @@ void multiply(Device& device, const Product<T>& product);
 namespace kernel {
 
 /// A warp an output, all rows at once, up to skinny_rows rows a block.
-template <DeviceElement T>
-void skinny_products(Stream stream, const JoinedProducts<T>& products);
+template <DeviceElement T, class W = T>
+void skinny_products(Stream stream, const JoinedProducts<T, W>& products);
 
-/// y = silu(x·Gateᵀ)·(x·Upᵀ) for up to skinny_rows rows; gate and up [O, I] dense.
-template <DeviceElement T>
-void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const T* gate, const T* up,
+/// y = silu(x·Gateᵀ)·(x·Upᵀ) for up to skinny_rows rows; gate and up [O, I] dense, Codes with their
+/// scales [O] and no norm: with one the compiler moves sums of Codes to local memory.
+template <DeviceElement T, class W = T>
+void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const W* gate, const W* up,
+                   const float* gate_scales = nullptr, const float* up_scales = nullptr,
                    const InputNorm<T>& norm = {});
 
 /// A thread an output, number by number: for operands that the library does not take.
 template <DeviceElement T>
 void plain_product(Stream stream, const Product<T>& product);
+
+/// wide = scales·codes, each number rounded to bfloat16 once; wide and codes [O, I] dense.
+template <Code C>
+void widen_rows(Stream stream, Erased<bfloat16> wide, const C* codes, const float* scales);
 
 }  // namespace kernel
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <stamp/cuda/attend/call.hpp>
 #include <stamp/cuda/attend/mma.cuh>
+#include <stamp/cuda/attend/row_intervals.cuh>
 #include <stamp/tensor/element.hpp>
 
 namespace stamp::cuda {
@@ -24,22 +25,6 @@ struct TensorShared {
   bfloat16 key[2][tensor_keys][row];
   bfloat16 value[2][tensor_keys][row];
   Visible visible[tensor_rows];
-};
-
-/// What a thread knows of one of its two rows.
-struct TensorRow {
-  int history_begin, history_end, own_begin, own_end;
-  __device__ explicit TensorRow(const Visible& seen)
-      : history_begin(static_cast<int>(seen.history.begin)),
-        history_end(static_cast<int>(seen.history.end)),
-        own_begin(static_cast<int>(seen.own.begin)),
-        own_end(static_cast<int>(seen.own.end)) {}
-  [[nodiscard]] __device__ bool sees(int key) const {
-    return (key >= history_begin && key < history_end) || (key >= own_begin && key < own_end);
-  }
-  [[nodiscard]] __device__ bool sees_all(int begin, int end) const {
-    return (begin >= history_begin && end <= history_end) || (begin >= own_begin && end <= own_end);
-  }
 };
 
 /// Starts copying a tile of keys and values; rows behind the tile and columns behind the head
@@ -120,8 +105,8 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
 
   // This thread's two rows: warp·16 + g and 8 below.
   const Index packed[2] = {first + warp * 16 + g, first + warp * 16 + g + 8};
-  const TensorRow seen[2] = {TensorRow(shared.visible[warp * 16 + g]),
-                             TensorRow(shared.visible[warp * 16 + g + 8])};
+  const RowIntervals seen[2] = {RowIntervals(shared.visible[warp * 16 + g]),
+                                RowIntervals(shared.visible[warp * 16 + g + 8])};
   std::uint32_t query[steps][4];
 #pragma unroll
   for (int step = 0; step < steps; ++step) {

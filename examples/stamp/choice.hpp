@@ -27,8 +27,8 @@ enum class Prefer {
   exactness  ///< the fastest backend in fp32
 };
 
-/// Throws Error{resource} for a backend that was not built or does not run on this processor,
-/// Error{usage} for a type that the backend does not compute in. Without --backend a processor
+/// Throws Error{usage} for a type that the backend does not compute in, then Error{resource} for a
+/// backend that was not built or does not run here. Without --backend a processor
 /// that the fast backend does not run on gets the reference. CUDA runs where it is asked for.
 [[nodiscard]] inline Choice choose(const Settings& settings, Prefer prefer,
                                    cpu::Isa isa = cpu::best_isa()) {
@@ -44,9 +44,11 @@ enum class Prefer {
                                    settings.dtype, fmt::join(dtypes, ", "), backend));
   };
   if (settings.backend == "cuda") {
+    const std::string_view best = prefer == Prefer::exactness ? "fp32" : "bf16";
+    const std::string_view dtype =
+        settings.dtype.empty() ? best : offered("cuda", {"fp32", "bf16", "int8", "fp8"});
     require_cuda();
-    if (!settings.dtype.empty()) return {"cuda", offered("cuda", {"fp32", "bf16"})};
-    return {"cuda", prefer == Prefer::exactness ? "fp32" : "bf16"};
+    return {"cuda", dtype};
   }
   if (fast) {
     if (!settings.dtype.empty()) return {"cpu", offered("cpu", {"fp32", "bf16", "int8"})};
@@ -58,6 +60,14 @@ enum class Prefer {
           : "";
   if (settings.dtype.empty()) return {"reference", "fp32", note};
   return {"reference", offered("reference", {"fp32", "bf16", "fp64"}), note};
+}
+
+/// Throws Error{usage} for 8 bits on the cuda backend, which keeps only language models in them.
+inline void require_type_of_sam(const Settings& settings) {
+  if (settings.backend != "cuda" || (settings.dtype != "int8" && settings.dtype != "fp8")) return;
+  fail(Fault::usage, fmt::format("type not offered: --dtype {}: expected fp32, bf16 for SAM on the "
+                                 "cuda backend",
+                                 settings.dtype));
 }
 
 }  // namespace stamp::command

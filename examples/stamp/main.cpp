@@ -40,9 +40,9 @@ void add_engine(CLI::App& app, Settings& s) {
   app.add_option("--backend", s.backend, "reference, cpu or cuda (default: the fastest built)")
       ->check(CLI::IsMember({"reference", "cpu", "cuda"}));
   app.add_option("--dtype", s.dtype,
-                 "compute type: fp32, bf16, int8 or fp64 (default: bf16 where the "
+                 "compute type: fp32, bf16, int8, fp8 or fp64 (default: bf16 where the "
                  "processor multiplies it, else fp32; parity: fp32)")
-      ->check(CLI::IsMember({"fp32", "bf16", "int8", "fp64"}));
+      ->check(CLI::IsMember({"fp32", "bf16", "int8", "fp8", "fp64"}));
   app.add_option("--threads", s.threads, "threads (default: the cores this process may use)")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--quiet", s.quiet, "no progress on stderr");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
+#include <nlohmann/json.hpp>
 #include <stamp/checkpoint/atomic_file.hpp>
 #include <stamp/image/read.hpp>
 
@@ -116,6 +117,7 @@ int parity_command(const Settings& s) {
   if (!tells_of_sam(checkpoint::Safetensors{*s.activations})) {
     return compare_stamp(s, choice, read_exported_run(*s.activations));
   }
+  require_type_of_sam(s);
   const ExportedSamRun run = read_exported_sam_run(*s.activations);
   if (s.image.empty()) {
     fail(Fault::usage, "--image: expected the picture that SAM was asked about, " +

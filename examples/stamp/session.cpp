@@ -21,7 +21,9 @@ template <class B>
   if constexpr (std::same_as<B, cpu::Engine>) {
     return load<B>(model_folder(s), options, cpu::compute_named(choice.dtype).value());
   } else {
-    return load<B>(model_folder(s), options);
+    return std::apply(
+        [&](auto... arguments) { return load<B>(model_folder(s), options, arguments...); },
+        cuda_arguments<B>(choice.dtype));
   }
 }
 

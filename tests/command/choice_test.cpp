@@ -45,5 +45,26 @@ TEST(Choice, RefusesATypeThatTheBackendLacks) {
   }
 }
 
+TEST(Choice, RefusesSamInEightBitsOnCuda) {
+  for (const char* dtype : {"int8", "fp8"}) {
+    Settings settings;
+    settings.dtype = dtype;
+    EXPECT_NO_THROW(require_type_of_sam(settings)) << "not on this backend";
+    settings.backend = "cuda";
+    try {
+      require_type_of_sam(settings);
+      FAIL() << "no error";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.fault(), Fault::usage);
+      EXPECT_EQ(error.what(), "type not offered: --dtype " + std::string(dtype) +
+                                  ": expected fp32, bf16 for SAM on the cuda backend");
+    }
+  }
+  Settings whole;
+  whole.backend = "cuda";
+  whole.dtype = "bf16";
+  EXPECT_NO_THROW(require_type_of_sam(whole));
+}
+
 }  // namespace
 }  // namespace stamp::command

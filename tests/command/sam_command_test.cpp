@@ -102,6 +102,8 @@ TEST(Sam, RefusesWhatItCannotMean) {
   refuses(2, {"--box", "5,5,5,9"}, {"--box", "5,5,5,9"});
   refuses(2, {"--box", "5,5,9"}, {"--box", "5,5,9"});
   refuses(2, {"--cascade", "3"}, {"--cascade", "--mask"});
+  refuses(2, {"--point", "1,2", "--backend", "cuda", "--dtype", "fp8"},
+          {"--dtype fp8: expected fp32, bf16 for SAM on the cuda backend"});
   refuses(3, {"--mask", tall}, {"105 x 62 pixels", "61 x 90"});
   const fs::path points = folder / "points.json";
   const auto refuses_points = [&](const char* text, const Words& fragments) {

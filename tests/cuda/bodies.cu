@@ -108,8 +108,8 @@ std::vector<float> normal_memory(Index rows, Index columns) {
 }
 }  // namespace
 
-template <Element T>
-void skinny_products(const JoinedProducts<T>& products) {
+template <Element T, class W>
+void skinny_products(const JoinedProducts<T, W>& products) {
   const bool aligned = aligned_operands(products);
   const Index rows = products.first.y.rows;
   auto memory = normal_memory<T>(rows, products.first.x.columns);
@@ -128,21 +128,29 @@ void plain_product(const Product<T>& p) {
   walk<NoRegisters>(product_threads, p.y.rows * chunks,
                     [&](auto& block) { plain_product_body(block, p); });
 }
-template <Element T>
-void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up,
-                   const InputNorm<T>& norm) {
+template <Element T, class W>
+void skinny_swiglu(Erased<T> y, Erased<const T> x, const W* gate, const W* up,
+                   const float* gate_scales, const float* up_scales, const InputNorm<T>& norm) {
   const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
                        aligned_rows(up, x.columns);
   auto memory = normal_memory<T>(y.rows, x.columns);
-  walk<SwigluRegisters>(
-      product_threads, skinny_grid(y.rows, output_groups(y.columns)), 1, 1, memory,
-      [&](auto& block) {
-        if (norm.weight != nullptr) {
-          skinny_swiglu_body<true>(block, y, x, gate, up, norm, aligned, memory.data());
-        } else {
-          skinny_swiglu_body<false>(block, y, x, gate, up, norm, aligned, nullptr);
-        }
-      });
+  walk<SwigluRegisters>(product_threads, skinny_grid(y.rows, output_groups(y.columns)), 1, 1,
+                        memory, [&](auto& block) {
+                          if (norm.weight != nullptr) {
+                            skinny_swiglu_body<true>(block, y, x, gate, up, gate_scales, up_scales,
+                                                     norm, aligned, memory.data());
+                          } else {
+                            skinny_swiglu_body<false>(block, y, x, gate, up, gate_scales, up_scales,
+                                                      norm, aligned, nullptr);
+                          }
+                        });
+}
+template <Code C>
+void widen_rows(Erased<bfloat16> wide, const C* codes, const float* scales) {
+  constexpr Index together = product_threads * sixteen;
+  const bool aligned = aligned_rows(codes, wide.columns);
+  walk<NoRegisters>(product_threads, (wide.rows * wide.columns + together - 1) / together,
+                    [&](auto& block) { widen_rows_body(block, wide, codes, scales, aligned); });
 }
 
 template <Element T>
@@ -173,6 +181,7 @@ void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
   const AttendParts parts{count, largest.data(), sum.data(), values.data()};
   if constexpr (std::same_as<T, bfloat16>) {
     if (kernel == AttendKernel::tensor) attend_tensor(call, parts);
+    if (kernel == AttendKernel::hopper) attend_hopper(call, parts);
   }
   if (kernel == AttendKernel::tiled) attend_tiled(call, parts);
   if (count > 1) attend_combine(call, parts);
@@ -197,7 +206,7 @@ template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
 template void skinny_products(const JoinedProducts<float>&);
 template void plain_product(const Product<float>&);
 template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, const float*,
-                            const InputNorm<float>&);
+                            const float*, const float*, const InputNorm<float>&);
 template void attend(const AttendCall<float>&, AttendKernel, Index);
 template void attend_tiled(const AttendCall<float>&, const AttendParts&);
 template void attend_combine(const AttendCall<float>&, const AttendParts&);
@@ -218,7 +227,18 @@ template void gather(Erased<bfloat16>, Erased<const bfloat16>, const std::int32_
 template void skinny_products(const JoinedProducts<bfloat16>&);
 template void plain_product(const Product<bfloat16>&);
 template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
-                            const bfloat16*, const InputNorm<bfloat16>&);
+                            const bfloat16*, const float*, const float*,
+                            const InputNorm<bfloat16>&);
+template void skinny_products(const JoinedProducts<bfloat16, std::int8_t>&);
+template void skinny_products(const JoinedProducts<bfloat16, float8_e4m3>&);
+template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const std::int8_t*,
+                            const std::int8_t*, const float*, const float*,
+                            const InputNorm<bfloat16>&);
+template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const float8_e4m3*,
+                            const float8_e4m3*, const float*, const float*,
+                            const InputNorm<bfloat16>&);
+template void widen_rows(Erased<bfloat16>, const std::int8_t*, const float*);
+template void widen_rows(Erased<bfloat16>, const float8_e4m3*, const float*);
 template void attend(const AttendCall<bfloat16>&, AttendKernel, Index);
 template void attend_tiled(const AttendCall<bfloat16>&, const AttendParts&);
 template void attend_combine(const AttendCall<bfloat16>&, const AttendParts&);

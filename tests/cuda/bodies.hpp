@@ -35,13 +35,20 @@ template <Element T>
 void largest(std::int32_t* places, Erased<const T> x);
 template <Element T>
 void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which);
-template <Element T>
-void skinny_products(const cuda::JoinedProducts<T>& products);
+template <Element T, class W = T>
+void skinny_products(const cuda::JoinedProducts<T, W>& products);
 template <Element T>
 void plain_product(const cuda::Product<T>& product);
-template <Element T>
-void skinny_swiglu(Erased<T> y, Erased<const T> x, const T* gate, const T* up,
+template <Element T, class W = T>
+void skinny_swiglu(Erased<T> y, Erased<const T> x, const W* gate, const W* up,
+                   const float* gate_scales = nullptr, const float* up_scales = nullptr,
                    const cuda::InputNorm<T>& norm = {});
+template <cuda::Code C>
+void widen_rows(Erased<bfloat16> wide, const C* codes, const float* scales);
+
+/// The Hopper kernel, on fibers (fibers/hopper.cpp). std::logic_error where it does what it must
+/// not.
+void attend_hopper(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);
 
 /// The tensor-core kernel, on fibers (fibers/tensor.cpp).
 void attend_tensor(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);

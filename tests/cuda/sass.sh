@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Reads the machine code of the kernels, which needs no GPU: the matrix kernels use tensor cores, in
-# every architecture that was built, and no kernel keeps registers in local memory.
+# every architecture that was built, the products of 8-bit weights stream 16 bytes a load, and no
+# kernel keeps registers in local memory.
 # usage: sass.sh CUOBJDUMP LIBRARY; 77 where there is no cuobjdump
 set -euo pipefail
 dump=$1
@@ -12,16 +13,36 @@ if [[ ! -x $dump ]]; then
 fi
 # cuobjdump calls nvdisasm, which stands beside it.
 PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
-  /^[[:space:]]*arch = / { arch = $3 }
+  /^[[:space:]]*arch = / { arch = $3; kernel = "" }
   /Function : / { kernel = $3; kernels[arch]++ }
+  # Three Hopper kernels multiply by warpgroups what box copies bring, hand registers from
+  # warpgroup to warpgroup, and wait for products only where their source does: four groups each.
+  kernel ~ /6hopperILi/ { hopper[arch " " kernel] = 1 }
+  /[[:space:]]HGMMA\.64x128x16\.F32\.BF16/ { warpgroups[arch " " kernel] = 1 }
+  /[[:space:]]HGMMA.*gsb0/ { groups[arch " " kernel]++ }
+  /[[:space:]]UTMALDG\.3D/ { boxes[arch " " kernel] = 1 }
+  /[[:space:]]USETMAXREG/ { handed[arch " " kernel]++ }
   /[[:space:]](LDL|STL)[.[:space:]]/ { spilled[arch " " kernel] = 1 }
   /HMMA\.16816\.F32\.BF16/ { if (kernel ~ /tensor/) matrix[arch " " kernel] = 1 }
   kernel ~ /6tensorILi/ { wanted[arch " " kernel] = 1 }
+  kernel ~ /(6skinny|11swiglu_pair)ILb[01]ENS_8bfloat16E(a|NS0_11float8_e4m3)E/ { codes[arch " " kernel] += /LDG\.E\.128/ }
   END {
     for (arch in kernels) printf "%s: %d kernels\n", arch, kernels[arch]
+    for (name in hopper) {
+      hoppers++
+      if (name !~ /^sm_90a /) { print "Hopper kernel elsewhere: " name; bad = 1 }
+      if (!(name in warpgroups)) { print "no warpgroup products: " name; bad = 1 }
+      if (!(name in boxes)) { print "no box copies: " name; bad = 1 }
+      if (handed[name] != 2) { print "registers are not handed on: " name; bad = 1 }
+      if (groups[name] != 4) { print "products are waited for one by one: " name; bad = 1 }
+    }
+    if (hoppers != 3) { print "expected three Hopper kernels, found " hoppers + 0; bad = 1 }
+    printf "%d kernels multiply by warpgroups\n", hoppers
     for (name in spilled) { print "local memory: " name; bad = 1 }
     for (name in wanted) { count++; if (!(name in matrix)) { print "no tensor cores: " name; bad = 1 } }
+    for (name in codes) { streams++; if (codes[name] < 4) { print "no wide loads: " name; bad = 1 } }
+    if (streams < 4) { print "expected four kernels of 8-bit weights an architecture, found " streams; bad = 1 }
     if (count < 6) { print "expected six matrix kernels an architecture, found " count; bad = 1 }
-    printf "%d matrix kernels use tensor cores\n", count
+    printf "%d matrix kernels use tensor cores, %d kernels stream 8-bit weights\n", count, streams
     exit bad
   }'

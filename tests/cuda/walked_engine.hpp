@@ -259,12 +259,15 @@ void attend(Walked<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
         largest = std::max(largest, std::abs(widen(value.data()[row * value.stride() + at])));
       }
     }
-    for (const Index parts : {1, 3}) {
-      run(cuda::AttendKernel::tensor, parts);
-      walked::expect_agreement<T>("tensor cores", walked::as_rows(View<const T, R, H, D>(y)),
-                                  walked::as_rows(View<const T, R, H, D>(others.back())),
-                                  0x1p-9F * largest + 1e-5F);
-      others.pop_back();
+    for (const auto kernel : {cuda::AttendKernel::tensor, cuda::AttendKernel::hopper}) {
+      if (kernel == cuda::AttendKernel::hopper && !cuda::hopper_can(call)) continue;
+      for (const Index parts : {1, 3}) {
+        run(kernel, parts);
+        walked::expect_agreement<T>("tensor cores", walked::as_rows(View<const T, R, H, D>(y)),
+                                    walked::as_rows(View<const T, R, H, D>(others.back())),
+                                    0x1p-9F * largest + 1e-5F);
+        others.pop_back();
+      }
     }
   }
   for (const auto& other : others) {

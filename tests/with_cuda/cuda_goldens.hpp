@@ -2,9 +2,10 @@
 // The goldens on CUDA's engines, and on its kernels walked on the host.
 #pragma once
 
-#include <cuda/walked_engine.hpp>
+#include <cuda/walked_weights.hpp>
 #include <stamp/cuda.hpp>
 #include <string>
+#include <string_view>
 
 namespace stamp::test {
 
@@ -25,6 +26,16 @@ void on_cuda_bfloat16(const Run& run) {
 template <class Run>
 void on_walked_kernels(const Run& run) {
   run.template operator()<Walked<float>>();
+}
+
+/// run.operator()<Engine>(weights) with what --dtype names: "bf16", "int8" or "fp8".
+template <class Run>
+void on_cuda_weights(std::string_view dtype, const Run& run) {
+  run.template operator()<cuda::Engine<bfloat16>>(cuda::weights_named(dtype));
+}
+template <class Run>
+void on_walked_weights(std::string_view dtype, const Run& run) {
+  run.template operator()<WalkedWeights>(cuda::weights_named(dtype));
 }
 
 }  // namespace stamp::test

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace stamp::test {
 
@@ -18,5 +19,11 @@ template <class Run>
 void on_cuda_bfloat16(const Run&) {}
 template <class Run>
 void on_walked_kernels(const Run&) {}
+
+/// run.operator()<Engine>(weights) with what --dtype names: "bf16", "int8" or "fp8".
+template <class Run>
+void on_cuda_weights(std::string_view, const Run&) {}
+template <class Run>
+void on_walked_weights(std::string_view, const Run&) {}
 
 }  // namespace stamp::test

@@ -5,6 +5,7 @@
 
 #include <stamp/tensor/check.hpp>
 #include <string_view>
+#include <tuple>
 
 namespace stamp::command {
 
@@ -20,6 +21,12 @@ template <class Run>
 int with_cuda_engine(std::string_view, const Run&) {
   require_cuda();
   return 0;
+}
+
+/// What a model's engine takes after the number of threads, where it is one of CUDA's.
+template <class B>
+[[nodiscard]] std::tuple<> cuda_arguments(std::string_view) {
+  return {};
 }
 
 }  // namespace stamp::command

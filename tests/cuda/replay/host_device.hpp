@@ -208,14 +208,19 @@ template <DeviceElement T>
 void gather(Stream, Erased<T> y, Erased<const T> x, const std::int32_t* which) {
   test::host_device().queue([=] { walked::gather(y, x, which); });
 }
-template <DeviceElement T>
-void skinny_products(Stream, const JoinedProducts<T>& products) {
+template <DeviceElement T, class W>
+void skinny_products(Stream, const JoinedProducts<T, W>& products) {
   test::host_device().queue([=] { walked::skinny_products(products); });
 }
-template <DeviceElement T>
-void skinny_swiglu(Stream, Erased<T> y, Erased<const T> x, const T* gate, const T* up,
-                   const InputNorm<T>& norm) {
-  test::host_device().queue([=] { walked::skinny_swiglu(y, x, gate, up, norm); });
+template <DeviceElement T, class W>
+void skinny_swiglu(Stream, Erased<T> y, Erased<const T> x, const W* gate, const W* up,
+                   const float* gate_scales, const float* up_scales, const InputNorm<T>& norm) {
+  test::host_device().queue(
+      [=] { walked::skinny_swiglu(y, x, gate, up, gate_scales, up_scales, norm); });
+}
+template <Code C>
+void widen_rows(Stream, Erased<bfloat16> wide, const C* codes, const float* scales) {
+  test::host_device().queue([=] { walked::widen_rows(wide, codes, scales); });
 }
 template <DeviceElement T>
 void plain_product(Stream, const Product<T>& product) {
@@ -231,6 +236,9 @@ void attend_tiled(Stream, const AttendCall<T>& call, const AttendParts& parts) {
 }
 inline void attend_tensor(Stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
   test::host_device().queue([=] { walked::attend_tensor(call, parts); });
+}
+inline void attend_hopper(Stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
+  test::host_device().queue([=] { walked::attend_hopper(call, parts); });
 }
 template <DeviceElement T>
 void attend_combine(Stream, const AttendCall<T>& call, const AttendParts& parts) {

@@ -6,6 +6,7 @@
 #include <cuda/replay/host_device.hpp>
 #include <parity/random_weights.hpp>
 #include <parity/told.hpp>
+#include <stamp/checkpoint/json.hpp>
 #include <stamp/cuda.hpp>
 #include <stamp/session/exported_run.hpp>
 
@@ -200,14 +201,17 @@ TEST(Replay, AWordTakesSevenLaunchesALayer) {
 
 /// A decoder layer over rows of random numbers, with norms joined to products and one by one.
 template <class T>
-void expect_joined_norms_change_no_bit(Index hidden, Index rows) {
+void expect_joined_norms_change_no_bit(Index hidden, Index rows, auto... weights) {
   host_device() = {};
   auto config = tiny_config().text;
   config.hidden_size = hidden;
-  cuda::Engine<T> engine;
+  cuda::Engine<T> engine(1, weights...);
   qwen2_vl::DecoderLayer<cuda::Engine<T>> layer(config);
-  const RandomWeights weights(expected_tensors(layer), 3);
-  bind(engine, layer, weights);
+  const RandomWeights drawn_weights(expected_tensors(layer, "model.layers.1"), 3);
+  bind(engine, layer, drawn_weights, "model.layers.1");
+  if constexpr (sizeof...(weights) > 0) {
+    EXPECT_TRUE(((layer.mlp.up_proj.weight.kept == weights) && ...));
+  }
   KvCache<cuda::Engine<T>> cache(1, KvHeads{2}, HeadDim{config.head_dim()});
   cache.reserve(engine, rows);
   std::vector<Numbers> found;
@@ -233,7 +237,8 @@ void expect_joined_norms_change_no_bit(Index hidden, Index rows) {
     engine.download(std::span(found.back()), x);
   }
   EXPECT_EQ(found[0], found[1]) << rows << " rows of " << hidden;
-  EXPECT_EQ(kernels[0] - kernels[1], rows <= cuda::skinny_rows ? 2 : 0);
+  const Index joined_norms = sizeof...(weights) == 0 ? 2 : 1;  // gate and up of Codes take none
+  EXPECT_EQ(kernels[0] - kernels[1], rows <= cuda::skinny_rows ? joined_norms : 0);
 }
 
 TEST(JoinedNorms, ChangeNoBit) {
@@ -241,6 +246,8 @@ TEST(JoinedNorms, ChangeNoBit) {
     for (const Index rows : {1, 3, 4, 5}) {
       expect_joined_norms_change_no_bit<float>(hidden, rows);
       expect_joined_norms_change_no_bit<bfloat16>(hidden, rows);
+      expect_joined_norms_change_no_bit<bfloat16>(hidden, rows, cuda::Weights::int8);
+      expect_joined_norms_change_no_bit<bfloat16>(hidden, rows, cuda::Weights::fp8);
     }
   }
 }
