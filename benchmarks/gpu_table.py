@@ -27,9 +27,11 @@ def main():
         if r["side"] != ours or "ms" not in r:
             if r["side"] == ours and r["kind"] == "memory":
                 print(f"{r['name']}: {r['count']}")
-            if r["side"] == ours and r["kind"] == "compare":
+            elif r["side"] == ours and r["kind"] == "compare":
                 print(f"{r['name']}: largest difference {r['largest_difference']}, {r['beyond']} beyond tolerance and "
                       f"{r['changed']} changed from run to run of {r['of']}")
+            elif r["side"] == ours and r["kind"] == "bits":
+                print(f"{r['name']}: the bits {'are the same' if r['equal'] else 'DIFFER'}")
             continue
         other = theirs.get(r["name"].removesuffix("_tensor").removesuffix("_tiled").removesuffix("_hopper"))
         share = ""

@@ -78,6 +78,7 @@ struct Device::State {
   std::array<Slot, 4> slots{};
   std::size_t next = 0;
   std::shared_ptr<void> products;
+  bool recording = false;
 
   State() = default;
   State(const State&) = delete;
@@ -93,6 +94,14 @@ struct Device::State {
       if (slot.memory != nullptr) (void)cudaFreeHost(slot.memory);
     }
     if (stream != nullptr) (void)cudaStreamDestroy(stream);
+  }
+
+  /// A recording would repeat the copy with whatever the pinned memory holds then.
+  void expect_no_recording(const char* what) const {
+    if (recording) {
+      fail(Fault::usage,
+           std::string("cuda: expected launches alone in a recorded step, found ") + what);
+    }
   }
 
   /// The next slot, when what was in it has been copied.
@@ -164,6 +173,7 @@ void Device::release(void* memory) noexcept { state_->pool.release(memory); }
 
 void Device::upload(void* to, Index bytes, const Fill& fill) {
   check_alive();
+  state_->expect_no_recording("an upload");
   for (Index begin = 0; begin < bytes; begin += Slot::bytes) {
     const Index count = std::min(Slot::bytes, bytes - begin);
     const Slot& slot = state_->slot();
@@ -176,6 +186,7 @@ void Device::upload(void* to, Index bytes, const Fill& fill) {
 
 void Device::download(const void* from, Index bytes, const Take& take) {
   check_alive();
+  state_->expect_no_recording("a download");
   for (Index begin = 0; begin < bytes; begin += Slot::bytes) {
     const Index count = std::min(Slot::bytes, bytes - begin);
     const Slot& slot = state_->slot();
@@ -194,7 +205,54 @@ void Device::set(void* memory, int byte, std::size_t bytes) {
 
 void Device::wait(const std::source_location& where) {
   check_alive();
+  state_->expect_no_recording("a wait");
   check(cudaStreamSynchronize(state_->stream), where);
+}
+
+bool Device::recording() const { return state_->recording; }
+
+Graph Device::record(const std::function<void()>& body) {
+  check_alive();
+  State& state = *state_;
+  const cudaError_t begun = cudaStreamBeginCapture(state.stream, cudaStreamCaptureModeRelaxed);
+  if (begun != cudaSuccess) {
+    (void)cudaGetLastError();
+    return nullptr;
+  }
+  state.recording = true;
+  const auto end = [&]() -> cudaGraph_t {
+    state.recording = false;
+    cudaGraph_t graph = nullptr;  // stays null where something was queued that cannot be recorded
+    if (cudaStreamEndCapture(state.stream, &graph) != cudaSuccess) (void)cudaGetLastError();
+    return graph;
+  };
+  bool whole = true;
+  try {
+    body();
+  } catch (const Error&) {
+    whole = false;
+  } catch (...) {
+    if (cudaGraph_t graph = end(); graph != nullptr) (void)cudaGraphDestroy(graph);
+    throw;
+  }
+  cudaGraph_t graph = end();
+  check_alive();
+  if (graph == nullptr) return nullptr;
+  cudaGraphExec_t launches = nullptr;
+  if (!whole || cudaGraphInstantiate(&launches, graph, 0) != cudaSuccess) {
+    launches = nullptr;
+    (void)cudaGetLastError();
+  }
+  (void)cudaGraphDestroy(graph);
+  if (launches == nullptr) return nullptr;
+  return {launches, [](cudaGraphExec_t owned) {
+            if (!lost) (void)cudaGraphExecDestroy(owned);
+          }};
+}
+
+void Device::launch(const Graph& graph) {
+  check_alive();
+  check(cudaGraphLaunch(graph.get(), state_->stream));
 }
 
 void check_launch(const std::source_location& where) { check(cudaGetLastError(), where); }

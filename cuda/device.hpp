@@ -9,11 +9,14 @@
 #include <stamp/tensor/check.hpp>
 #include <string>
 
-struct CUstream_st;  // what the runtime's cudaStream_t points to
+struct CUstream_st;     // what the runtime's cudaStream_t points to
+struct CUgraphExec_st;  // and its cudaGraphExec_t
 
 namespace stamp::cuda {
 
 using Stream = CUstream_st*;
+/// Recorded launches, ready to run; null where there are none.
+using Graph = std::shared_ptr<CUgraphExec_st>;
 
 /// What the kernels' launch plans ask about a device.
 struct DeviceFacts {
@@ -58,6 +61,14 @@ class Device {
 
   /// Sets bytes; queued.
   void set(void* memory, int byte, std::size_t bytes);
+  /// The launches that `body` queues, recorded instead of run. Null where they cannot be: the
+  /// driver refuses, or body threw an Error, which it then throws again when it runs plainly. While
+  /// this records, `upload`, `download` and `wait` throw Error{usage}.
+  [[nodiscard]] Graph record(const std::function<void()>& body);
+  [[nodiscard]] bool recording() const;
+  /// Queues recorded launches.
+  void launch(const Graph& graph);
+
   /// Waits for the stream.
   void wait(const std::source_location& where = std::source_location::current());
 

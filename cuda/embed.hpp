@@ -32,6 +32,9 @@ void embed(Engine<T>& engine, View<T, R, A> y, const Table<V, A>& table,
     widen_stored(table.stored, distinct.values[static_cast<std::size_t>(at)] * width, width,
                  numbers.data() + at * width);
   }
+  if (distinct.values.size() == ids.size() && y.dense()) {  // a word: nothing to repeat
+    return engine.upload(y, std::span<const float>(numbers));
+  }
   const auto rows = engine.template allocate<T>(R{count}, table.width);
   const auto which = engine.template allocate<std::int32_t>(y.template axis_at<0>());
   engine.upload(rows, std::span<const float>(numbers));

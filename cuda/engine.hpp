@@ -27,5 +27,7 @@ static_assert(stamp::SamBackend<Engine<float>>);
 static_assert(stamp::SamBackend<Engine<bfloat16>>);
 static_assert(requirement::CutsPictures<Engine<bfloat16>>);
 static_assert(requirement::ThresholdsPictures<Engine<bfloat16>>);
+static_assert(stamp::Replays<Engine<float>>);
+static_assert(stamp::Replays<Engine<bfloat16>>);
 
 }  // namespace stamp::cuda

@@ -67,11 +67,13 @@ void copy(Stream stream, Erased<T> y, Erased<const T> x);
 template <DeviceElement T>
 void rotate(Stream stream, ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine);
 
-/// query = rotate(query), keys = rotate(key), values = value (ops/fused.hpp) in one launch.
+/// query = rotate(query), keys = rotate(key), values = value (ops/fused.hpp) in one launch; keys
+/// and values go to the rows from *first on, or from 0 where `first` is null.
 template <DeviceElement T>
 void rotate_and_store(Stream stream, ErasedHeads<T> query, ErasedHeads<T> keys,
                       ErasedHeads<T> values, ErasedHeads<const T> key, ErasedHeads<const T> value,
-                      Erased<const float> cosine, Erased<const float> sine);
+                      Erased<const float> cosine, Erased<const float> sine,
+                      const std::int32_t* first);
 
 /// places[row] = place_of_largest(x[row]) (ops/fused.hpp).
 template <DeviceElement T>

@@ -86,6 +86,9 @@ class Products {
                       std::same_as<T, bfloat16>};
     auto found = plans_.find(shape);
     if (found == plans_.end()) {
+      if (device_->recording()) {
+        fail(Fault::usage, "cuda: expected a product that has run before in a recorded step");
+      }
       Plan plan;
       try {
         make(plan, shape, p);

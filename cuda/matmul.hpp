@@ -60,6 +60,42 @@ template <DeviceElement T, Axis O>
   return bias.view().data();
 }
 
+/// What a product of x takes along.
+template <DeviceElement T, class X, class Norm>
+[[nodiscard]] InputNorm<T> checked_input_norm(const X& x, const Norm& norm) {
+  check_extent("rms_norm weight", x.template axis_at<1>(),
+               norm.weight.view().template axis_at<0>());
+  return {norm.weight.view().data(), static_cast<float>(norm.eps)};
+}
+
+/// Query, key and value in one kernel; the three matrices are kept alike.
+template <DeviceElement T, class Query, class Key, class X, class ToQuery, class ToKey>
+void joined_qkv(Engine<T>& engine, const Query& query, const Key& key, const Key& value, const X& x,
+                const InputNorm<T>& norm, const ToQuery& to_query, const ToKey& to_key,
+                const ToKey& to_value) {
+  with_kept<T>(to_query.weight.kept, [&]<class W>() {
+    const auto of = [&](const auto& y, const auto& to) {
+      return checked_product<W>(y, x, to.weight, checked_bias<T>(to.bias, to.weight.out),
+                                Into::store);
+    };
+    kernel::skinny_products<T, W>(engine.device().stream(), {of(query, to_query), of(key, to_key),
+                                                             of(value, to_value), norm});
+  });
+}
+
+/// inner = silu(gate(x))·up(x) in one kernel; both matrices are kept alike.
+template <DeviceElement T, Axis R, Axis H, Axis F>
+void joined_swiglu(Engine<T>& engine, View<T, R, F> inner, View<const T, R, H> x,
+                   const InputNorm<T>& norm, const Matrix<T, F, H>& gate,
+                   const Matrix<T, F, H>& up) {
+  with_kept<T>(gate.kept, [&]<class W>() {
+    const GateAndUp<W> weights{gate.weight.template as<const W>(), up.weight.template as<const W>(),
+                               gate.scales.template as<const float>(),
+                               up.scales.template as<const float>()};
+    kernel::skinny_swiglu<T, W>(engine.device().stream(), erase(inner), erase(x), weights, norm);
+  });
+}
+
 }  // namespace detail
 
 /// requirement::HasMatmul, without bias.
@@ -118,14 +154,22 @@ void matmul_qkv(Engine<T>& engine, View<T, R, Q> query, View<T, R, K> key, View<
       to_value.weight.kept != kept) {
     return stamp::matmul_qkv(engine, query, key, value, x, to_query, to_key, to_value);
   }
-  with_kept<T>(kept, [&]<class W>() {
-    const auto of = [&](const auto& y, const auto& to) {
-      return detail::checked_product<W>(
-          y, x, to.weight, detail::checked_bias<T>(to.bias, to.weight.out), Into::store);
-    };
-    const JoinedProducts<T, W> products{of(query, to_query), of(key, to_key), of(value, to_value)};
-    kernel::skinny_products<T, W>(engine.device().stream(), products);
-  });
+  detail::joined_qkv<T>(engine, query, key, value, x, {}, to_query, to_key, to_value);
+}
+
+/// The same of rms_norm(x) (ops/fused.hpp); with few rows one kernel.
+template <DeviceElement T, Axis R, Axis Q, Axis K, class X, class Norm, class ToQuery, class ToKey>
+void rms_norm_matmul_qkv(Engine<T>& engine, View<T, R, Q> query, View<T, R, K> key,
+                         View<T, R, K> value, const X& x, const Norm& norm, const ToQuery& to_query,
+                         const ToKey& to_key, const ToKey& to_value) {
+  const Weights kept = to_query.weight.kept;
+  if (!joins_norm<T>(query.extents()[0], x.extents()[1]) || to_key.weight.kept != kept ||
+      to_value.weight.kept != kept) {
+    return stamp::rms_norm_matmul_qkv(engine, query, key, value, x, norm, to_query, to_key,
+                                      to_value);
+  }
+  detail::joined_qkv<T>(engine, query, key, value, x, detail::checked_input_norm<T>(x, norm),
+                        to_query, to_key, to_value);
 }
 
 /// y += fc2(quick_gelu(fc1(x))) (ops/fused.hpp).
@@ -152,18 +196,31 @@ void swiglu_mlp(Engine<T>& engine, View<T, R, H> y, const X& x, const Matrix<T, 
   check_extent("swiglu_mlp", up.out, gate.out);
   if (y.extents()[0] <= skinny_rows && gate.kept == up.kept) {
     const In<T, R, H> input = x;
-    with_kept<T>(gate.kept, [&]<class W>() {
-      kernel::skinny_swiglu<T, W>(
-          engine.device().stream(), erase(inner), erase(input), gate.weight.template as<const W>(),
-          up.weight.template as<const W>(), gate.scales.template as<const float>(),
-          up.scales.template as<const float>());
-    });
+    detail::joined_swiglu<T, R, H, F>(engine, inner, input, {}, gate, up);
   } else {
     const auto other = engine.template allocate<T>(y.template axis_at<0>(), up.out);
     matmul(engine, inner, x, gate);
     matmul(engine, other, x, up);
     swiglu(engine, inner, other);
   }
+  matmul_add(engine, y, inner, down);
+}
+
+/// y += down(silu(gate(x))·up(x)) with x = rms_norm(y) (ops/fused.hpp); with few rows two kernels.
+template <DeviceElement T, Axis R, Axis H, Axis F, class Norm>
+void rms_norm_swiglu_mlp(Engine<T>& engine, View<T, R, H> y, const Norm& norm,
+                         const Matrix<T, F, H>& gate, const Matrix<T, F, H>& up,
+                         const Matrix<T, H, F>& down) {
+  if (!joins_norm<T>(y.extents()[0], y.extents()[1]) || gate.kept != up.kept) {
+    return stamp::rms_norm_swiglu_mlp(engine, y, norm, gate, up, down);
+  }
+  const auto frame = engine.frame();
+  const auto inner = engine.template allocate<T>(y.template axis_at<0>(), gate.out);
+  check_extent("swiglu_mlp", gate.in, y.template axis_at<1>());
+  check_extent("swiglu_mlp", up.in, gate.in);
+  check_extent("swiglu_mlp", up.out, gate.out);
+  detail::joined_swiglu<T, R, H, F>(engine, inner, y, detail::checked_input_norm<T>(y, norm), gate,
+                                    up);
   matmul_add(engine, y, inner, down);
 }
 

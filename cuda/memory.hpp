@@ -6,10 +6,12 @@
 #include <memory>
 #include <span>
 #include <stamp/cuda/attend/attention.hpp>
+#include <stamp/cuda/attend/tiles.hpp>
 #include <stamp/cuda/element.hpp>
 #include <stamp/cuda/kept.hpp>
 #include <stamp/cuda/precision.hpp>
 #include <stamp/cuda/quantize.hpp>
+#include <stamp/cuda/recordings.hpp>
 #include <stamp/ops/fused.hpp>
 #include <stamp/tensor/arena.hpp>
 #include <stamp/tensor/widen_stored.hpp>
@@ -150,6 +152,18 @@ class Engine {
                       });
   }
 
+  using Recordings = cuda::Recordings;
+  /// Lengths of a dialogue share launches up to the next multiple of key_step.
+  [[nodiscard]] static Index reach(Index keys) { return reach_of(keys); }
+  /// Runs a step (ops/replay.hpp); from the third one of a shape on it is one launch.
+  template <class Body>
+  void replay(Recordings& recordings, const StepShape& shape, const Body& body) {
+    if (!records_) return body();
+    recordings.run(*device_, shape, body);
+  }
+  /// Whether steps are recorded; they are, unless somebody wants to compare.
+  void record_steps(bool on) { records_ = on; }
+
   [[nodiscard]] Device& device() { return *device_; }
   [[nodiscard]] const Scratch& arena() const { return arena_; }
   /// The matrix kernel that attention takes where it can run a call.
@@ -202,6 +216,7 @@ class Engine {
   Scratch arena_;
   Weights wanted_ = Weights::full;
   Weights weights_ = Weights::full;  ///< of the leaf that is being bound
+  bool records_ = true;
 };
 
 namespace detail {

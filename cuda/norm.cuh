@@ -17,28 +17,36 @@ struct NormRegisters {
   float mean;
 };
 
-/// for row: scale = 1/sqrt(mean(x²) + eps);
-///   for at: y[at] = narrow(weight[at] · widen(narrow(x[at]·scale)))
-template <Element T, class Block>
-__host__ __device__ void rms_norm_body(Block& block, float* shared, Erased<T> y, Erased<const T> x,
-                                       const T* weight, float eps) {
-  const T* const from = x.data + block.x() * x.stride;
-  T* const to = y.data + block.x() * y.stride;
-  block.each([&](int thread, NormRegisters& r) {
-    r.sum = 0;
-    for (Index at = thread; at < x.columns; at += block.threads()) {
+/// A row of so many columns by one block, sum(registers) its place for a sum:
+///   scale = 1/sqrt(mean(x²) + eps)
+///   for at: to[at] = narrow(weight[at] · widen(narrow(from[at]·scale)))
+template <class Registers, Element T, class Block, class Sum>
+__host__ __device__ void rms_norm_row(Block& block, float* shared, T* to, const T* from,
+                                      Index columns, const T* weight, float eps, const Sum& sum) {
+  block.each([&](int thread, Registers& r) {
+    sum(r) = 0;
+    for (Index at = thread; at < columns; at += block.threads()) {
       const float value = widen(from[at]);
-      r.sum += value * value;
+      sum(r) += value * value;
     }
   });
-  block.sum(shared, [](NormRegisters& r) -> float& { return r.sum; });
-  block.each([&](int thread, NormRegisters& r) {
-    const float scale = 1 / std::sqrt(r.sum / static_cast<float>(x.columns) + eps);
-    for (Index at = thread; at < x.columns; at += block.threads()) {
+  block.sum(shared, sum);
+  block.each([&](int thread, Registers& r) {
+    const float scale = 1 / std::sqrt(sum(r) / static_cast<float>(columns) + eps);
+    for (Index at = thread; at < columns; at += block.threads()) {
       const float normal = widen(narrow<T>(widen(from[at]) * scale));
       to[at] = narrow<T>(widen(weight[at]) * normal);
     }
   });
+}
+
+/// Block: a row of x.
+template <Element T, class Block>
+__host__ __device__ void rms_norm_body(Block& block, float* shared, Erased<T> y, Erased<const T> x,
+                                       const T* weight, float eps) {
+  rms_norm_row<NormRegisters>(block, shared, y.data + block.x() * y.stride,
+                              x.data + block.x() * x.stride, x.columns, weight, eps,
+                              [](NormRegisters& r) -> float& { return r.sum; });
 }
 
 /// mean, then variance = mean((x - mean)²), scale = 1/sqrt(variance + eps);

@@ -6,19 +6,26 @@ namespace stamp::cuda::kernel {
 
 namespace {
 
-template <Element T, class W>
+template <bool normed, Element T, class W>
 __global__ void __launch_bounds__(product_threads)
     skinny(JoinedProducts<T, W> products, bool aligned) {
+  extern __shared__ float4 memory[];
   DeviceBlock<SkinnyRegisters> block;
-  skinny_products_body(block, products, aligned);
+  skinny_products_body<normed>(block, products, aligned, reinterpret_cast<float*>(memory));
 }
 
-template <Element T, class W>
-__global__ void __launch_bounds__(product_threads)
-    swiglu_pair(Erased<T> y, Erased<const T> x, const W* gate, const W* up,
-                const float* gate_scales, const float* up_scales, bool aligned) {
+/// Blocks of a multiprocessor that the compiler is told to leave registers for; 0: it chooses. Left
+/// alone with codes behind a norm it aims for one block more and moves numbers to local memory.
+template <bool normed, class W>
+constexpr int resident_blocks = normed && Code<W> ? 3 : 0;
+
+template <bool normed, Element T, class W>
+__global__ void __launch_bounds__(product_threads, resident_blocks<normed, W>)
+    swiglu_pair(Erased<T> y, Erased<const T> x, GateAndUp<W> weights, InputNorm<T> norm,
+                bool aligned) {
+  extern __shared__ float4 memory[];
   DeviceBlock<SwigluRegisters> block;
-  skinny_swiglu_body(block, y, x, gate, up, gate_scales, up_scales, aligned);
+  skinny_swiglu_body<normed>(block, y, x, weights, norm, aligned, reinterpret_cast<float*>(memory));
 }
 
 template <Element T>
@@ -46,18 +53,28 @@ void skinny_products(Stream stream, const JoinedProducts<T, W>& products) {
   const Index groups = output_groups(products);
   if (rows == 0 || groups == 0) return;
   const bool aligned = aligned_operands(products);
-  skinny<<<skinny_grid(rows, groups), product_threads, 0, stream>>>(products, aligned);
+  const unsigned grid = skinny_grid(rows, groups);
+  if (products.norm.weight != nullptr) {
+    const std::size_t bytes = normal_bytes<T>(rows, products.first.x.columns);
+    skinny<true><<<grid, product_threads, bytes, stream>>>(products, aligned);
+  } else {
+    skinny<false><<<grid, product_threads, 0, stream>>>(products, aligned);
+  }
   check_launch();
 }
 
 template <DeviceElement T, class W>
-void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const W* gate, const W* up,
-                   const float* gate_scales, const float* up_scales) {
+void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
+                   const InputNorm<T>& norm) {
   if (y.rows == 0 || y.columns == 0) return;
-  const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
-                       aligned_rows(up, x.columns);
-  swiglu_pair<<<skinny_grid(y.rows, output_groups(y.columns)), product_threads, 0, stream>>>(
-      y, x, gate, up, gate_scales, up_scales, aligned);
+  const bool aligned = aligned_operands(x, weights);
+  const unsigned grid = skinny_grid(y.rows, output_groups(y.columns));
+  if (norm.weight != nullptr) {
+    const std::size_t bytes = normal_bytes<T>(y.rows, x.columns);
+    swiglu_pair<true><<<grid, product_threads, bytes, stream>>>(y, x, weights, norm, aligned);
+  } else {
+    swiglu_pair<false><<<grid, product_threads, 0, stream>>>(y, x, weights, norm, aligned);
+  }
   check_launch();
 }
 
@@ -83,14 +100,14 @@ template void skinny_products(Stream, const JoinedProducts<float>&);
 template void skinny_products(Stream, const JoinedProducts<bfloat16>&);
 template void skinny_products(Stream, const JoinedProducts<bfloat16, std::int8_t>&);
 template void skinny_products(Stream, const JoinedProducts<bfloat16, float8_e4m3>&);
-template void skinny_swiglu(Stream, Erased<float>, Erased<const float>, const float*, const float*,
-                            const float*, const float*);
-template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
-                            const bfloat16*, const float*, const float*);
-template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>, const std::int8_t*,
-                            const std::int8_t*, const float*, const float*);
-template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>, const float8_e4m3*,
-                            const float8_e4m3*, const float*, const float*);
+template void skinny_swiglu(Stream, Erased<float>, Erased<const float>, const GateAndUp<float>&,
+                            const InputNorm<float>&);
+template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>,
+                            const GateAndUp<bfloat16>&, const InputNorm<bfloat16>&);
+template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>,
+                            const GateAndUp<std::int8_t>&, const InputNorm<bfloat16>&);
+template void skinny_swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>,
+                            const GateAndUp<float8_e4m3>&, const InputNorm<bfloat16>&);
 template void widen_rows(Stream, Erased<bfloat16>, const std::int8_t*, const float*);
 template void widen_rows(Stream, Erased<bfloat16>, const float8_e4m3*, const float*);
 template void plain_product(Stream, const Product<float>&);

@@ -8,6 +8,7 @@
 #include <stamp/cuda/block.cuh>
 #include <stamp/cuda/codes.cuh>
 #include <stamp/cuda/eight.cuh>
+#include <stamp/cuda/norm.cuh>
 #include <stamp/cuda/pointwise.cuh>
 #include <stamp/cuda/product.hpp>
 
@@ -112,6 +113,23 @@ template <class W>
   }
 }
 
+static_assert(product_threads == norm_threads, "a norm's sum is the same joined or alone");
+
+/// Rows [first, first + rows) of x behind their norm, in shared memory: what a block of products
+/// reads in place of x. Every block of an output repeats this; it costs no launch of its own.
+template <class Registers, Element T, class Block>
+[[nodiscard]] __host__ __device__ Erased<const T> normal_rows(Block& block, float* memory,
+                                                              Erased<const T> x, Index first,
+                                                              int rows, const InputNorm<T>& norm) {
+  T* const normal = reinterpret_cast<T*>(memory + norm_shared);
+  for (int row = 0; row < rows; ++row) {
+    rms_norm_row<Registers>(block, memory, normal + row * x.columns,
+                            x.data + (first + row) * x.stride, x.columns, norm.weight, norm.eps,
+                            [](Registers& r) -> float& { return r.sum[0]; });
+  }
+  return {normal, rows, x.columns, x.columns};
+}
+
 /// Blocks of product_warps outputs.
 [[nodiscard]] constexpr Index output_groups(Index outputs) {
   return (outputs + product_warps - 1) / product_warps;
@@ -131,12 +149,19 @@ template <class T, class W>
   return aligned(products.first) && aligned(products.second) && aligned(products.third);
 }
 
+template <class T, class W>
+[[nodiscard]] bool aligned_operands(Erased<const T> x, const GateAndUp<W>& weights) {
+  return aligned_rows(x.data, x.stride) && aligned_rows(weights.gate, x.columns) &&
+         aligned_rows(weights.up, x.columns);
+}
+
 /// Block (group of product_warps outputs, product after product) + groups · (group of skinny_rows
 /// rows).
 ///   for row, o: y[row][o] = (y[row][o] +) Σ_k x[row][k]·w[o][k] + bias[o]
-template <Element T, class W, class Block>
+/// where `normed` with rms_norm(x) for x; `memory` is then normal_bytes of shared memory.
+template <bool normed, Element T, class W, class Block>
 __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts<T, W>& products,
-                                              bool aligned) {
+                                              bool aligned, float* memory) {
   const Index groups = output_groups(products);
   Index group = block.x() % groups;
   Product<T, W> p = products.first;
@@ -153,12 +178,18 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
   const int rows =
       static_cast<int>(p.y.rows - first < skinny_rows ? p.y.rows - first : skinny_rows);
   const Index outputs = group * product_warps;
+  Erased<const T> x = p.x;
+  Index from = first;
+  if constexpr (normed) {
+    x = normal_rows<SkinnyRegisters>(block, memory, p.x, first, rows, products.norm);
+    from = 0;
+  }
   block.each([&](int thread, SkinnyRegisters& r) {
 #pragma unroll
     for (int row = 0; row < product_rows; ++row) r.sum[row] = 0;
     const Index o = outputs + thread / warp_size;
     if (o >= p.y.columns) return;
-    dot_rows<T>(p.w + o * p.x.columns, p.x, first, rows, thread % warp_size, aligned, r.sum);
+    dot_rows<T>(p.w + o * p.x.columns, x, from, rows, thread % warp_size, aligned, r.sum);
   });
   block.template warp_sum<product_rows>(
       [](SkinnyRegisters& r, int at) -> float& { return r.sum[at]; });
@@ -180,22 +211,29 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
 /// Block (group of product_warps outputs) + groups · (group of skinny_rows rows).
 ///   for row, o: y[row][o] = swiglu(narrow(Σ_k x[row][k]·gate[o][k]), narrow(Σ_k
 ///   x[row][k]·up[o][k]))
-template <Element T, class W, class Block>
-__host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<const T> x,
-                                            const W* gate, const W* up, const float* gate_scales,
-                                            const float* up_scales, bool aligned) {
+/// where `normed` with rms_norm(x) for x, as above.
+template <bool normed, Element T, class W, class Block>
+__host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<const T> all,
+                                            const GateAndUp<W>& weights, const InputNorm<T>& norm,
+                                            bool aligned, float* memory) {
   const Index groups = output_groups(y.columns);
   const Index first = block.x() / groups * skinny_rows;
   const int rows = static_cast<int>(y.rows - first < skinny_rows ? y.rows - first : skinny_rows);
   const Index outputs = block.x() % groups * product_warps;
+  Erased<const T> x = all;
+  Index from = first;
+  if constexpr (normed) {
+    x = normal_rows<SwigluRegisters>(block, memory, all, first, rows, norm);
+    from = 0;
+  }
   block.each([&](int thread, SwigluRegisters& r) {
 #pragma unroll
     for (int at = 0; at < 2 * product_rows; ++at) r.sum[at] = 0;
     const Index o = outputs + thread / warp_size;
     if (o >= y.columns) return;
-    dot_rows<T>(gate + o * x.columns, x, first, rows, thread % warp_size, aligned, r.sum);
-    dot_rows<T>(up + o * x.columns, x, first, rows, thread % warp_size, aligned,
-                r.sum + product_rows);
+    const Index row = o * x.columns;
+    dot_rows<T>(weights.gate + row, x, from, rows, thread % warp_size, aligned, r.sum);
+    dot_rows<T>(weights.up + row, x, from, rows, thread % warp_size, aligned, r.sum + product_rows);
   });
   block.template warp_sum<2 * product_rows>(
       [](SwigluRegisters& r, int at) -> float& { return r.sum[at]; });
@@ -206,8 +244,8 @@ __host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<co
     for (int row = 0; row < product_rows; ++row) {
       if (row >= rows || thread % warp_size != row) continue;
       y.data[(first + row) * y.stride + o] =
-          Swiglu{}(narrow<T>(scaled<W>(r.sum[row], gate_scales, o)),
-                   narrow<T>(scaled<W>(r.sum[product_rows + row], up_scales, o)));
+          Swiglu{}(narrow<T>(scaled<W>(r.sum[row], weights.gate_scales, o)),
+                   narrow<T>(scaled<W>(r.sum[product_rows + row], weights.up_scales, o)));
     }
   });
 }

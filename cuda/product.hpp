@@ -22,10 +22,27 @@ struct Product {
   const float* scales = nullptr;
 };
 
+/// What x goes through before it is multiplied: rms_norm, or nothing where `weight` is null.
+template <class T>
+struct InputNorm {
+  const T* weight = nullptr;
+  float eps = 0;
+};
+
 /// Up to three products that read one x, done by one kernel; those that are not there are empty.
 template <class T, class W = T>
 struct JoinedProducts {
   Product<T, W> first, second, third;
+  InputNorm<T> norm{};
+};
+
+/// Gate and up of an MLP, which read one x; each [O, I] dense, Codes with their scales [O].
+template <class W>
+struct GateAndUp {
+  const W* gate = nullptr;
+  const W* up = nullptr;
+  const float* gate_scales = nullptr;
+  const float* up_scales = nullptr;
 };
 
 /// Rows up to which the weights set the pace: each is read once for all rows, and nothing else
@@ -38,6 +55,21 @@ inline constexpr Index tile_outputs = 16;
 /// Few rows, or so few outputs that no library tile fits.
 [[nodiscard]] constexpr bool is_skinny(Index rows, Index out) {
   return rows <= skinny_rows || out < tile_outputs;
+}
+
+/// Bytes of shared memory for a block of so many rows of x behind their norm: sums of the warps,
+/// then the rows.
+template <class T>
+[[nodiscard]] constexpr std::size_t normal_bytes(Index rows, Index columns) {
+  constexpr std::size_t sums = 32;
+  return sums +
+         static_cast<std::size_t>((rows < skinny_rows ? rows : skinny_rows) * columns) * sizeof(T);
+}
+/// A norm can join products of few rows, each block of which repeats it: as far as the shared
+/// memory goes that every device gives without being asked.
+template <class T>
+[[nodiscard]] constexpr bool joins_norm(Index rows, Index columns) {
+  return rows <= skinny_rows && normal_bytes<T>(rows, columns) <= std::size_t{48} << 10U;
 }
 
 /// The product library's part; false where it has no algorithm for such operands.
@@ -54,11 +86,10 @@ namespace kernel {
 template <DeviceElement T, class W = T>
 void skinny_products(Stream stream, const JoinedProducts<T, W>& products);
 
-/// y = silu(x·Gateᵀ)·(x·Upᵀ) for up to skinny_rows rows; gate and up [O, I] dense, Codes with their
-/// scales [O].
+/// y = silu(x·Gateᵀ)·(x·Upᵀ) for up to skinny_rows rows.
 template <DeviceElement T, class W = T>
-void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const W* gate, const W* up,
-                   const float* gate_scales = nullptr, const float* up_scales = nullptr);
+void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
+                   const InputNorm<T>& norm = {});
 
 /// A thread an output, number by number: for operands that the library does not take.
 template <DeviceElement T>

@@ -18,9 +18,9 @@ template <Element T>
 __global__ void rotate_and_store_rows(ErasedHeads<T> query, ErasedHeads<T> keys,
                                       ErasedHeads<T> values, ErasedHeads<const T> key,
                                       ErasedHeads<const T> value, Erased<const float> cosine,
-                                      Erased<const float> sine) {
+                                      Erased<const float> sine, const std::int32_t* first) {
   DeviceBlock<NoRegisters> block;
-  rotate_and_store_body(block, query, keys, values, key, value, cosine, sine);
+  rotate_and_store_body(block, query, keys, values, key, value, cosine, sine, first);
 }
 
 template <Element T>
@@ -42,10 +42,11 @@ void rotate(Stream stream, ErasedHeads<T> x, Erased<const float> cosine, Erased<
 template <DeviceElement T>
 void rotate_and_store(Stream stream, ErasedHeads<T> query, ErasedHeads<T> keys,
                       ErasedHeads<T> values, ErasedHeads<const T> key, ErasedHeads<const T> value,
-                      Erased<const float> cosine, Erased<const float> sine) {
+                      Erased<const float> cosine, Erased<const float> sine,
+                      const std::int32_t* first) {
   if (query.rows == 0) return;
-  rotate_and_store_rows<<<blocks(query.rows), rotate_threads, 0, stream>>>(query, keys, values, key,
-                                                                           value, cosine, sine);
+  rotate_and_store_rows<<<blocks(query.rows), rotate_threads, 0, stream>>>(
+      query, keys, values, key, value, cosine, sine, first);
   check_launch();
 }
 
@@ -62,11 +63,11 @@ template void rotate(Stream, ErasedHeads<float>, Erased<const float>, Erased<con
 template void rotate(Stream, ErasedHeads<bfloat16>, Erased<const float>, Erased<const float>);
 template void rotate_and_store(Stream, ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
                                ErasedHeads<const float>, ErasedHeads<const float>,
-                               Erased<const float>, Erased<const float>);
+                               Erased<const float>, Erased<const float>, const std::int32_t*);
 template void rotate_and_store(Stream, ErasedHeads<bfloat16>, ErasedHeads<bfloat16>,
                                ErasedHeads<bfloat16>, ErasedHeads<const bfloat16>,
                                ErasedHeads<const bfloat16>, Erased<const float>,
-                               Erased<const float>);
+                               Erased<const float>, const std::int32_t*);
 template void gather(Stream, Erased<float>, Erased<const float>, const std::int32_t*);
 template void gather(Stream, Erased<bfloat16>, Erased<const bfloat16>, const std::int32_t*);
 

@@ -48,14 +48,18 @@ __host__ __device__ void rotate_body(Block& block, ErasedHeads<T> x, Erased<cons
   });
 }
 
-/// Block: a row; query in place, key into keys, value into values (ops/fused.hpp).
+/// Block: a row; query in place, key into keys, value into values (ops/fused.hpp), there from row
+/// *first on, or 0 where that is null.
 template <Element T, class Block>
 __host__ __device__ void rotate_and_store_body(Block& block, ErasedHeads<T> query,
                                                ErasedHeads<T> keys, ErasedHeads<T> values,
                                                ErasedHeads<const T> key, ErasedHeads<const T> value,
-                                               Erased<const float> cosine,
-                                               Erased<const float> sine) {
+                                               Erased<const float> cosine, Erased<const float> sine,
+                                               const std::int32_t* first) {
   const Index row = block.x();
+  const Index slot = first == nullptr ? 0 : *first;
+  keys.data += slot * keys.stride;
+  values.data += slot * values.stride;
   const ErasedHeads<const T> from{query.data, query.rows, query.heads, query.dim, query.stride};
   block.each([&](int thread, NoRegisters&) {
     const float* const c = cosine.data + row * cosine.stride;

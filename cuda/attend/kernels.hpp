@@ -52,6 +52,7 @@ template <DeviceElement T>
 }
 
 /// Parts that the keys of a call are split into: many where few query tiles leave the device idle.
+/// The same for all lengths up to the next multiple of key_step; a part may then find no tile left.
 template <class T>
 [[nodiscard]] Index parts_for(const AttendCall<T>& call, AttendKernel kernel,
                               Index multiprocessors) {
@@ -59,7 +60,8 @@ template <class T>
   const AttendTile tile = kernel == AttendKernel::hopper   ? hopper_tile
                           : kernel == AttendKernel::tensor ? tensor_tile
                                                            : tiled_tile;
-  const Index keys = call.relative() ? call.bias.area() : call.key.rows;  // that a row can see
+  // That a row can see.
+  const Index keys = call.relative() ? call.bias.area() : reach_of(call.key.rows);
   return split_keys(divide_up(call.packed_rows(), tile.rows) * call.key.heads,
                     divide_up(keys, tile.keys), multiprocessors);
 }

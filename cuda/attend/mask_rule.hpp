@@ -4,7 +4,7 @@
 #pragma once
 
 #include <concepts>
-#include <stamp/ops/mask.hpp>
+#include <stamp/ops/cursor.hpp>
 
 namespace stamp::cuda {
 
@@ -22,6 +22,9 @@ class MaskRule {
       : kind_(Kind::mask_rows), a_(mask.history), b_(mask.first), c_(mask.masks) {}
   explicit constexpr MaskRule(MaskBlocks mask)
       : kind_(Kind::mask_blocks), a_(mask.first), b_(mask.masks), numbers_(mask.histories) {}
+  explicit constexpr MaskRule(CausalAt mask) : kind_(Kind::causal_at), numbers_(mask.history) {}
+  explicit constexpr MaskRule(MaskBlocksAt mask)
+      : kind_(Kind::mask_blocks_at), a_(mask.masks), numbers_(mask.places) {}
   /// What row 0, 1, … sees, in memory of whoever evaluates it.
   explicit constexpr MaskRule(const Visible* table) : kind_(Kind::table), table_(table) {}
 
@@ -42,6 +45,8 @@ class MaskRule {
     hybrid,
     mask_rows,
     mask_blocks,
+    causal_at,
+    mask_blocks_at,
     table
   };
 
@@ -61,6 +66,10 @@ class MaskRule {
         return MaskRows{a_, b_, c_}.visible(row);
       case Kind::mask_blocks:
         return MaskBlocks{numbers_, a_, b_}.visible(row);
+      case Kind::causal_at:
+        return CausalAt{numbers_}.visible(row);
+      case Kind::mask_blocks_at:
+        return MaskBlocksAt{numbers_, a_}.visible(row);
       case Kind::table:
         return table_[row];
     }
@@ -84,7 +93,8 @@ class MaskRule {
 /// The policy can be asked on the host: it holds no pointer into device memory.
 template <class Mask>
 inline constexpr bool known_on_host =
-    !std::same_as<Mask, BlockDiagonal> && !std::same_as<Mask, MaskBlocks>;
+    !std::same_as<Mask, BlockDiagonal> && !std::same_as<Mask, MaskBlocks> &&
+    !std::same_as<Mask, CausalAt> && !std::same_as<Mask, MaskBlocksAt>;
 
 /// A policy of ops/mask.hpp, which needs no table.
 template <class Mask>

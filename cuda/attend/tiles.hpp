@@ -76,6 +76,11 @@ struct PackedRows {
   }
 };
 
+/// Launches are planned for numbers of keys in steps of this: a dialogue that grows by a word asks
+/// for the same launches.
+inline constexpr Index key_step = 512;
+[[nodiscard]] constexpr Index reach_of(Index keys) { return divide_up(keys, key_step) * key_step; }
+
 /// How many blocks share the keys of one query tile. 1 where the tiles alone fill the device, else
 /// as many as fill it once, each with at least `least` tiles of keys: a part costs a trip of its
 /// sums through memory. Depends on shapes only, so equal calls give equal bits.

@@ -105,9 +105,10 @@ void rotate(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> si
 template <Element T>
 void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> values,
                       ErasedHeads<const T> key, ErasedHeads<const T> value,
-                      Erased<const float> cosine, Erased<const float> sine) {
+                      Erased<const float> cosine, Erased<const float> sine,
+                      const std::int32_t* first) {
   walk<NoRegisters>(rotate_threads, query.rows, [&](auto& block) {
-    rotate_and_store_body(block, query, keys, values, key, value, cosine, sine);
+    rotate_and_store_body(block, query, keys, values, key, value, cosine, sine, first);
   });
 }
 template <Element T>
@@ -169,14 +170,25 @@ namespace {
 Index skinny_grid(Index rows, Index groups) {
   return groups * ((rows + skinny_rows - 1) / skinny_rows);
 }
+template <class T>
+std::vector<float> normal_memory(Index rows, Index columns) {
+  return std::vector<float>(normal_bytes<T>(rows, columns) / sizeof(float) + 1);
+}
 }  // namespace
 
 template <Element T, class W>
 void skinny_products(const JoinedProducts<T, W>& products) {
   const bool aligned = aligned_operands(products);
-  walk<SkinnyRegisters>(product_threads,
-                        skinny_grid(products.first.y.rows, output_groups(products)),
-                        [&](auto& block) { skinny_products_body(block, products, aligned); });
+  const Index rows = products.first.y.rows;
+  auto memory = normal_memory<T>(rows, products.first.x.columns);
+  walk<SkinnyRegisters>(product_threads, skinny_grid(rows, output_groups(products)), 1, 1, memory,
+                        [&](auto& block) {
+                          if (products.norm.weight != nullptr) {
+                            skinny_products_body<true>(block, products, aligned, memory.data());
+                          } else {
+                            skinny_products_body<false>(block, products, aligned, nullptr);
+                          }
+                        });
 }
 template <Element T>
 void plain_product(const Product<T>& p) {
@@ -185,14 +197,19 @@ void plain_product(const Product<T>& p) {
                     [&](auto& block) { plain_product_body(block, p); });
 }
 template <Element T, class W>
-void skinny_swiglu(Erased<T> y, Erased<const T> x, const W* gate, const W* up,
-                   const float* gate_scales, const float* up_scales) {
-  const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
-                       aligned_rows(up, x.columns);
-  walk<SwigluRegisters>(
-      product_threads, skinny_grid(y.rows, output_groups(y.columns)), [&](auto& block) {
-        skinny_swiglu_body(block, y, x, gate, up, gate_scales, up_scales, aligned);
-      });
+void skinny_swiglu(Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
+                   const InputNorm<T>& norm) {
+  const bool aligned = aligned_operands(x, weights);
+  auto memory = normal_memory<T>(y.rows, x.columns);
+  walk<SwigluRegisters>(product_threads, skinny_grid(y.rows, output_groups(y.columns)), 1, 1,
+                        memory, [&](auto& block) {
+                          if (norm.weight != nullptr) {
+                            skinny_swiglu_body<true>(block, y, x, weights, norm, aligned,
+                                                     memory.data());
+                          } else {
+                            skinny_swiglu_body<false>(block, y, x, weights, norm, aligned, nullptr);
+                          }
+                        });
 }
 template <Code C>
 void widen_rows(Erased<bfloat16> wide, const C* codes, const float* scales) {
@@ -203,9 +220,22 @@ void widen_rows(Erased<bfloat16> wide, const C* codes, const float* scales) {
 }
 
 template <Element T>
+void attend_tiled(const AttendCall<T>& call, const AttendParts& parts) {
+  std::vector<float> shared(TiledShared::floats(call.y.dim));
+  walk<TiledRegisters>(tiled_threads, divide_up(call.packed_rows(), tiled_rows), call.key.heads,
+                       parts.parts, shared,
+                       [&](auto& block) { attend_tiled_body(block, shared.data(), call, parts); });
+}
+template <Element T>
+void attend_combine(const AttendCall<T>& call, const AttendParts& parts) {
+  std::vector<float> none;
+  walk<CombineRegisters>(combine_threads, call.packed_rows(), call.key.heads, 1, none,
+                         [&](auto& block) { attend_combine_body(block, call, parts); });
+}
+
+template <Element T>
 void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
   if (call.y.rows == 0) return;
-  std::vector<float> shared(TiledShared::floats(call.y.dim));
   if (kernel == AttendKernel::naive) {
     return walk<NaiveRegisters>(warp_size, call.y.rows * call.y.heads,
                                 [&](auto& block) { attend_naive_body(block, call); });
@@ -219,15 +249,8 @@ void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
     if (kernel == AttendKernel::tensor) attend_tensor(call, parts);
     if (kernel == AttendKernel::hopper) attend_hopper(call, parts);
   }
-  if (kernel == AttendKernel::tiled) {
-    walk<TiledRegisters>(
-        tiled_threads, divide_up(call.packed_rows(), tiled_rows), call.key.heads, count, shared,
-        [&](auto& block) { attend_tiled_body(block, shared.data(), call, parts); });
-  }
-  if (count == 1) return;
-  std::vector<float> none;
-  walk<CombineRegisters>(combine_threads, call.packed_rows(), call.key.heads, 1, none,
-                         [&](auto& block) { attend_combine_body(block, call, parts); });
+  if (kernel == AttendKernel::tiled) attend_tiled(call, parts);
+  if (count > 1) attend_combine(call, parts);
 }
 
 template void rms_norm(Erased<float>, Erased<const float>, const float*, float);
@@ -248,7 +271,7 @@ template void copy(Erased<float>, Erased<const float>);
 template void rotate(ErasedHeads<float>, Erased<const float>, Erased<const float>);
 template void rotate_and_store(ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
                                ErasedHeads<const float>, ErasedHeads<const float>,
-                               Erased<const float>, Erased<const float>);
+                               Erased<const float>, Erased<const float>, const std::int32_t*);
 template void cut_picture(Erased<float>, const std::uint8_t*, const PictureCut&);
 template void cut_picture(Erased<bfloat16>, const std::uint8_t*, const PictureCut&);
 template void largest(std::int32_t*, Erased<const float>);
@@ -256,9 +279,11 @@ template void largest(std::int32_t*, Erased<const bfloat16>);
 template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
 template void skinny_products(const JoinedProducts<float>&);
 template void plain_product(const Product<float>&);
-template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, const float*,
-                            const float*, const float*);
+template void skinny_swiglu(Erased<float>, Erased<const float>, const GateAndUp<float>&,
+                            const InputNorm<float>&);
 template void attend(const AttendCall<float>&, AttendKernel, Index);
+template void attend_tiled(const AttendCall<float>&, const AttendParts&);
+template void attend_combine(const AttendCall<float>&, const AttendParts&);
 
 template void rms_norm(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, float);
 template void layer_norm(Erased<bfloat16>, Erased<const bfloat16>, const std::int32_t*,
@@ -274,20 +299,22 @@ template void copy(Erased<bfloat16>, Erased<const bfloat16>);
 template void rotate(ErasedHeads<bfloat16>, Erased<const float>, Erased<const float>);
 template void rotate_and_store(ErasedHeads<bfloat16>, ErasedHeads<bfloat16>, ErasedHeads<bfloat16>,
                                ErasedHeads<const bfloat16>, ErasedHeads<const bfloat16>,
-                               Erased<const float>, Erased<const float>);
+                               Erased<const float>, Erased<const float>, const std::int32_t*);
 template void gather(Erased<bfloat16>, Erased<const bfloat16>, const std::int32_t*);
 template void skinny_products(const JoinedProducts<bfloat16>&);
 template void plain_product(const Product<bfloat16>&);
-template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*,
-                            const bfloat16*, const float*, const float*);
+template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const GateAndUp<bfloat16>&,
+                            const InputNorm<bfloat16>&);
 template void skinny_products(const JoinedProducts<bfloat16, std::int8_t>&);
 template void skinny_products(const JoinedProducts<bfloat16, float8_e4m3>&);
-template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const std::int8_t*,
-                            const std::int8_t*, const float*, const float*);
-template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const float8_e4m3*,
-                            const float8_e4m3*, const float*, const float*);
+template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const GateAndUp<std::int8_t>&,
+                            const InputNorm<bfloat16>&);
+template void skinny_swiglu(Erased<bfloat16>, Erased<const bfloat16>, const GateAndUp<float8_e4m3>&,
+                            const InputNorm<bfloat16>&);
 template void widen_rows(Erased<bfloat16>, const std::int8_t*, const float*);
 template void widen_rows(Erased<bfloat16>, const float8_e4m3*, const float*);
 template void attend(const AttendCall<bfloat16>&, AttendKernel, Index);
+template void attend_tiled(const AttendCall<bfloat16>&, const AttendParts&);
+template void attend_combine(const AttendCall<bfloat16>&, const AttendParts&);
 
 }  // namespace stamp::test::walked

@@ -40,7 +40,8 @@ void rotate(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> si
 template <Element T>
 void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> values,
                       ErasedHeads<const T> key, ErasedHeads<const T> value,
-                      Erased<const float> cosine, Erased<const float> sine);
+                      Erased<const float> cosine, Erased<const float> sine,
+                      const std::int32_t* first = nullptr);
 template <Element T>
 void largest(std::int32_t* places, Erased<const T> x);
 template <Element T>
@@ -54,8 +55,8 @@ void skinny_products(const cuda::JoinedProducts<T, W>& products);
 template <Element T>
 void plain_product(const cuda::Product<T>& product);
 template <Element T, class W = T>
-void skinny_swiglu(Erased<T> y, Erased<const T> x, const W* gate, const W* up,
-                   const float* gate_scales = nullptr, const float* up_scales = nullptr);
+void skinny_swiglu(Erased<T> y, Erased<const T> x, const cuda::GateAndUp<W>& weights,
+                   const cuda::InputNorm<T>& norm = {});
 template <cuda::Code C>
 void widen_rows(Erased<bfloat16> wide, const C* codes, const float* scales);
 
@@ -65,6 +66,12 @@ void attend_hopper(const cuda::AttendCall<bfloat16>& call, const cuda::AttendPar
 
 /// The tensor-core kernel, on fibers (fibers/tensor.cpp).
 void attend_tensor(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);
+
+/// A part's sums, or the whole where there is one part, and the parts put together.
+template <Element T>
+void attend_tiled(const cuda::AttendCall<T>& call, const cuda::AttendParts& parts);
+template <Element T>
+void attend_combine(const cuda::AttendCall<T>& call, const cuda::AttendParts& parts);
 
 /// The kernel and, with parts > 1, the combination.
 template <Element T>

@@ -124,6 +124,17 @@ TEST(CudaMaskRule, IsThePolicyAndNeverPassesTheLastKey) {
   expect_same_rule(HybridMask{4, 5}, 9, 9);
   expect_same_rule(MaskRows{3, 6, 4}, 4, 10);
   expect_same_rule(MaskBlocks{histories.data(), 8, 2}, 6, 14);
+  const std::vector<std::int32_t> places{8, 4, 0, 7};
+  expect_same_rule(CausalAt{&histories[0]}, 6, 10);
+  expect_same_rule(MaskBlocksAt{places.data(), 2}, 6, 14);
+  for (Index row = 0; row < 6; ++row) {
+    EXPECT_EQ(CausalAt{&histories[0]}.visible(row).history.end, 4 + row + 1);
+    const Visible here = MaskBlocksAt{places.data(), 2}.visible(row);
+    const Visible there = MaskBlocks{histories.data(), 8, 2}.visible(row);
+    EXPECT_EQ(here.history.end, there.history.end);
+    EXPECT_EQ(here.own.begin, there.own.begin);
+    EXPECT_EQ(here.own.end, there.own.end);
+  }
   const std::vector<Visible> table{{{0, 2}, {5, 7}}, {{1, 4}, {}}};
   EXPECT_TRUE(MaskRule(table.data()).visible(0, 9).sees(6));
   EXPECT_FALSE(MaskRule(table.data()).visible(1, 9).sees(0));
@@ -197,6 +208,24 @@ TEST(CudaTiles, SplitsOnlyWhatLeavesTheDeviceIdle) {
   EXPECT_EQ(split_keys(60, 100, 132), 2);
 }
 
+TEST(CudaTiles, LengthsShareTheirPlanUpToTheNextStep) {
+  EXPECT_EQ(reach_of(0), 0);
+  EXPECT_EQ(reach_of(1), key_step);
+  EXPECT_EQ(reach_of(key_step), key_step);
+  EXPECT_EQ(reach_of(key_step + 1), 2 * key_step);
+  bfloat16 memory[8]{};
+  AttendCall<bfloat16> call{{memory, 1, 12, 128, 1536},
+                            {memory, 1, 12, 128, 1536},
+                            {memory, 1025, 2, 128, 256},
+                            {memory, 1025, 2, 128, 256},
+                            1.0F,
+                            MaskRule(Causal{1024})};
+  const Index parts = parts_for(call, AttendKernel::tensor, 132);
+  EXPECT_EQ(parts, 12);
+  call.key.rows = 3 * key_step;
+  EXPECT_EQ(parts_for(call, AttendKernel::tensor, 132), parts);
+}
+
 TEST(CudaTiles, AGroupOfHeadsSharesATile) {
   const PackedRows packing{6};
   std::set<std::pair<Index, Index>> seen;
@@ -225,6 +254,14 @@ TEST(CudaAttend, TakesTensorCoresWhereElementTypeHeadSizeAndAlignmentAllow) {
   EXPECT_EQ(kernel_for(call), AttendKernel::tiled);
   call.y.dim = 144;
   EXPECT_EQ(kernel_for(call), AttendKernel::naive);
+}
+
+TEST(CudaProducts, ANormJoinsFewRowsThatFitIntoSharedMemory) {
+  EXPECT_TRUE(joins_norm<bfloat16>(4, 3584));
+  EXPECT_FALSE(joins_norm<bfloat16>(5, 48));
+  EXPECT_TRUE(joins_norm<float>(3, 3584));
+  EXPECT_FALSE(joins_norm<float>(4, 3584));
+  EXPECT_EQ(normal_bytes<bfloat16>(1, 1536), 32U + 3072U);
 }
 
 TEST(CudaDistinct, NamesEveryIdOnce) {

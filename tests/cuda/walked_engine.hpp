@@ -226,8 +226,9 @@ void swiglu_mlp(Walked<T>& engine, View<T, R, H> y, const X& x, const reference:
   const auto inner = engine.template allocate<T>(y.template axis_at<0>(), gate.out);
   const In<T, R, H> input = x;
   const Index count = gate.out.size * gate.in.size;
-  walked::skinny_swiglu(erase(inner), erase(input), walked::resident<T>(gate.stored, count).data(),
-                        walked::resident<T>(up.stored, count).data());
+  const auto gates = walked::resident<T>(gate.stored, count);
+  const auto ups = walked::resident<T>(up.stored, count);
+  walked::skinny_swiglu(erase(inner), erase(input), cuda::GateAndUp<T>{gates.data(), ups.data()});
   matmul_add(engine, y, inner, down);
 }
 

@@ -124,9 +124,10 @@ void swiglu_mlp(WalkedWeights& engine, View<bfloat16, R, H> y, const X& x,
         const auto frame = engine.frame();
         const auto inner = engine.template allocate<bfloat16>(y.template axis_at<0>(), gate.out);
         const In<bfloat16, R, H> input = x;
-        walked::skinny_swiglu(
-            erase(inner), erase(input), reinterpret_cast<const W*>(gate.codes.data()),
-            reinterpret_cast<const W*>(up.codes.data()), gate.scales.data(), up.scales.data());
+        const cuda::GateAndUp<W> weights{reinterpret_cast<const W*>(gate.codes.data()),
+                                         reinterpret_cast<const W*>(up.codes.data()),
+                                         gate.scales.data(), up.scales.data()};
+        walked::skinny_swiglu(erase(inner), erase(input), weights);
         return matmul_add(engine, y, inner, down);
       }
     }

@@ -103,6 +103,46 @@ TYPED_TEST(Matmul, QueryKeyAndValueEqualThePlainLoop) {
   }
 }
 
+/// What nn/rms_norm.hpp keeps.
+template <Backend B>
+struct Norm {
+  Hidden axis;
+  double eps;
+  typename B::template Vector<Hidden> weight;
+};
+
+TYPED_TEST(Matmul, QueryKeyAndValueOfANormEqualTheirParts) {
+  using T = typename TypeParam::Element;
+  auto& engine = this->backend;
+  for (const auto& [rows, in, out, margin] :
+       {Shape{1, 64, 96, 0}, Shape{4, 33, 70, 1}, Shape{7, 40, 16, 2}}) {
+    const auto frame = engine.frame();
+    const StoredWeight w(ElementType::float32, {out, in}, 1);
+    const StoredWeight b(ElementType::float32, {out}, 2);
+    const StoredWeight n(ElementType::float32, {in}, 3);
+    const Norm<TypeParam> norm{Hidden{in}, 1e-5, engine.vector(n.stored(), Hidden{in})};
+    const Affine<TypeParam, Queries> to_query{engine.matrix(w.stored(), Queries{out}, Hidden{in}),
+                                              engine.vector(b.stored(), Queries{out})};
+    const Affine<TypeParam, KeyValues> to_key{engine.matrix(w.stored(), KeyValues{out}, Hidden{in}),
+                                              engine.vector(b.stored(), KeyValues{out})};
+    const Operand<TypeParam, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{in}, 4, margin);
+    const Operand<TypeParam, Tokens, Hidden> normal(engine, Tokens{rows}, Hidden{in}, 5);
+    const Operand<TypeParam, Tokens, Queries> parts(engine, Tokens{rows}, Queries{out}, 6);
+    const Operand<TypeParam, Tokens, Queries> q(engine, Tokens{rows}, Queries{out}, 7);
+    const Operand<TypeParam, Tokens, KeyValues> k(engine, Tokens{rows}, KeyValues{out}, 8);
+    const Operand<TypeParam, Tokens, KeyValues> v(engine, Tokens{rows}, KeyValues{out}, 9);
+    rms_norm_matmul_qkv(engine, q.view(), k.view(), v.view(), x.view(), norm, to_query, to_key,
+                        to_key);
+    rms_norm(engine, normal.view(), x.input(), norm.weight, norm.eps);
+    matmul(engine, parts.view(), normal.input(), to_query.weight, to_query.bias);
+    const std::string what = std::to_string(rows) + " rows of " + std::to_string(in);
+    expect_close<T>(parts.found(), q.found(), "query, " + what);
+    expect_close<T>(parts.found(), k.found(), "key, " + what);
+    expect_close<T>(parts.found(), v.found(), "value, " + what);
+    EXPECT_EQ(x.values(), x.found()) << "the input was written to";
+  }
+}
+
 TYPED_TEST(Matmul, TakesWeightsOfEveryStoredTypeAtAnyAlignment) {
   using T = typename TypeParam::Element;
   for (const ElementType type :

@@ -10,6 +10,7 @@
 #include <stamp/session/exported_run.hpp>
 
 #include "no_farther.hpp"
+#include "told.hpp"
 
 namespace {
 
@@ -162,6 +163,20 @@ TEST_P(Goldens, CudaInBf16IsNoFartherThanPyTorchInBf16) {
   if (GetParam().in_double) return;
   if (const auto reason = stamp::test::why_no_cuda(); !reason.empty()) GTEST_SKIP() << reason;
   stamp::test::on_cuda_bfloat16([]<class B>() { expect_no_farther<B>(GetParam()); });
+}
+
+TEST_P(Goldens, CudaInBf16TellsFromGraphsWhatPlainLaunchesTell) {
+  if (GetParam().in_double) return;
+  if (const auto reason = stamp::test::why_no_cuda(); !reason.empty()) GTEST_SKIP() << reason;
+  stamp::test::on_cuda_bfloat16([]<class B>() {
+    const auto run = stamp::read_exported_run(GetParam().activations);
+    auto model = stamp::load<B>(GetParam().model);
+    const auto tell = [&](const auto& tap) {
+      return stamp::test::tell_run(model.engine(), model.stamp(), run.input, tap);
+    };
+    const auto expected = tell(stamp::test::Listener{});
+    EXPECT_TRUE(tell(stamp::NoTap{}) == expected) << "bit for bit";
+  });
 }
 
 TEST_P(Goldens, CudaKernelsWalkedOnTheHostArePyTorchLayerByLayer) {

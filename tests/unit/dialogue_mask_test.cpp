@@ -132,8 +132,9 @@ TEST(MaskPass, ObjectsInOnePassDoNotSeeEachOther) {
                    Causal{0});
   cache.advance(length);
 
+  Steps<reference::Engine<double>> steps;
   const auto logits = [&](std::vector<MaskRequest> requests) {
-    return mask_pass<TextPositions>(engine, tiny.stamp, cache, requests,
+    return mask_pass<TextPositions>(engine, tiny.stamp, cache, steps, requests,
                                     std::as_const(features).view(), 3);
   };
   const std::vector<MaskRequest> requests{{10, 9}, {16, 15}, {13, 12}};

@@ -219,8 +219,9 @@ TEST(Stamp, TiedLogitsAreTheEmbeddingUntiedOnesTheHead) {
     Bound bound(Stamp<Engine>{config});
     const auto frame = bound.engine.frame();
     auto copy = x;
-    const auto found = bound.layer.logits(
-        bound.engine, View<double, Tokens, Hidden>(copy.data(), Tokens{1}, Hidden{48}));
+    const auto found = bound.engine.allocate<double>(Tokens{1}, Vocab{config.text.vocab_size});
+    bound.layer.logits(bound.engine, found,
+                       View<double, Tokens, Hidden>(copy.data(), Tokens{1}, Hidden{48}));
     expect_near(
         linear(x, bound.tensor(tied ? "model.embed_tokens.weight" : "lm_head.weight"), {}, 48),
         numbers_of(found));

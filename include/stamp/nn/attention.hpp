@@ -5,7 +5,9 @@
 #include <cmath>
 #include <stamp/nn/kv_cache.hpp>
 #include <stamp/nn/linear.hpp>
+#include <stamp/nn/rms_norm.hpp>
 #include <stamp/nn/rotary.hpp>
+#include <stamp/ops/cursor.hpp>
 #include <stamp/ops/fused.hpp>
 #include <stamp/tensor/reshape.hpp>
 
@@ -36,28 +38,56 @@ struct Attention {
         head_dim(dim) {}
 
   /// y += attention of x, both [Tokens, Hidden]. Writes the tokens' keys and values to cache slots
-  /// [slot, slot + Tokens); query row i then sees the slots of mask.visible(i).
-  template <class T, MaskPolicy Mask>
+  /// [slot, slot + Tokens); query row i then sees the slots of mask.visible(i). `slot` is an Index,
+  /// or a SlotAt on an engine that replays.
+  template <class T, class Slot, MaskPolicy Mask>
   void operator()(B& engine, Activation<B, Tokens, Hidden> y, View<T, Tokens, Hidden> x,
-                  const Rotary<B, Tokens>& at, KvLayer<B>& cache, Index slot, Mask mask) const {
-    const Tokens tokens = x.template axis<Tokens>();
+                  const Rotary<B, Tokens>& at, KvLayer<B>& cache, Slot slot, Mask mask) const {
+    run(engine, y, at, cache, slot, mask, [&](auto queries, auto keys, auto values) {
+      matmul_qkv(engine, queries, keys, values, x, q_proj, k_proj, v_proj);
+    });
+  }
+  /// y += attention of norm(y).
+  template <class Slot, MaskPolicy Mask>
+  void operator()(B& engine, Activation<B, Tokens, Hidden> y, const RmsNorm<B, Hidden>& norm,
+                  const Rotary<B, Tokens>& at, KvLayer<B>& cache, Slot slot, Mask mask) const {
+    run(engine, y, at, cache, slot, mask, [&](auto queries, auto keys, auto values) {
+      rms_norm_matmul_qkv(engine, queries, keys, values, y, norm, q_proj, k_proj, v_proj);
+    });
+  }
+
+ private:
+  /// project(queries, keys, values) fills the three.
+  template <class Slot, MaskPolicy Mask, class Project>
+  void run(B& engine, Activation<B, Tokens, Hidden> y, const Rotary<B, Tokens>& at,
+           KvLayer<B>& cache, Slot slot, Mask mask, const Project& project) const {
+    const Tokens tokens = y.template axis<Tokens>();
     const auto frame = engine.frame();
 
     using Element = typename B::Element;
     const auto queries = engine.template allocate<Element>(tokens, q_proj.out);
     const auto keys = engine.template allocate<Element>(tokens, k_proj.out);
     const auto values = engine.template allocate<Element>(tokens, v_proj.out);
-    matmul_qkv(engine, queries, keys, values, x, q_proj, k_proj, v_proj);
+    project(queries, keys, values);
     const auto query = split(queries, heads, head_dim);
     const auto key = split(keys, kv_heads, head_dim);
     const auto value = split(values, kv_heads, head_dim);
-    rotate_and_store(engine, query, rows(cache.keys.view(), slot, tokens.size),
-                     rows(cache.values.view(), slot, tokens.size), key, value, at.cosine, at.sine);
+    Index reach = 0;
+    if constexpr (std::same_as<Slot, SlotAt>) {
+      reach = slot.reach;
+      rotate_and_store(engine, query, rows(cache.keys.view(), 0, reach),
+                       rows(cache.values.view(), 0, reach), key, value, at.cosine, at.sine, slot);
+    } else {
+      reach = slot + tokens.size;
+      rotate_and_store(engine, query, rows(cache.keys.view(), slot, tokens.size),
+                       rows(cache.values.view(), slot, tokens.size), key, value, at.cosine,
+                       at.sine);
+    }
 
     auto context = engine.template allocate<Element>(tokens, heads, head_dim);
     using CacheView = View<const Element, Keys, KvHeads, HeadDim>;
-    attend(engine, context, query, CacheView(rows(cache.keys.view(), 0, slot + tokens.size)),
-           CacheView(rows(cache.values.view(), 0, slot + tokens.size)),
+    attend(engine, context, query, CacheView(rows(cache.keys.view(), 0, reach)),
+           CacheView(rows(cache.values.view(), 0, reach)),
            1 / std::sqrt(static_cast<double>(head_dim.size)), mask);
     matmul_add(engine, y, merge<Queries>(context), o_proj.weight);
   }

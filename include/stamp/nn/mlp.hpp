@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stamp/nn/linear.hpp>
+#include <stamp/nn/rms_norm.hpp>
 #include <stamp/ops/fused.hpp>
 
 namespace stamp {
@@ -24,6 +25,11 @@ struct SwiGlu {
   template <class T>
   void operator()(B& engine, Activation<B, Tokens, Hidden> y, View<T, Tokens, Hidden> x) const {
     swiglu_mlp(engine, y, x, gate_proj.weight, up_proj.weight, down_proj.weight);
+  }
+  /// y += mlp(norm(y)).
+  void operator()(B& engine, Activation<B, Tokens, Hidden> y,
+                  const RmsNorm<B, Hidden>& norm) const {
+    rms_norm_swiglu_mlp(engine, y, norm, gate_proj.weight, up_proj.weight, down_proj.weight);
   }
 };
 

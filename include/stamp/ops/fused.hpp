@@ -86,6 +86,19 @@ void matmul_qkv(B& engine, View<typename B::Element, R, Q> query,
   matmul(engine, value, x, to_value.weight, to_value.bias);
 }
 
+/// matmul_qkv of rms_norm(x, norm.weight, norm.eps); `norm` as nn/rms_norm.hpp has it.
+template <Backend B, Axis R, Axis Q, Axis K, class X, class Norm, class ToQuery, class ToKey>
+void rms_norm_matmul_qkv(B& engine, View<typename B::Element, R, Q> query,
+                         View<typename B::Element, R, K> key, View<typename B::Element, R, K> value,
+                         const X& x, const Norm& norm, const ToQuery& to_query, const ToKey& to_key,
+                         const ToKey& to_value) {
+  const auto frame = engine.frame();
+  const auto normal =
+      engine.template allocate<typename B::Element>(query.template axis_at<0>(), norm.axis);
+  rms_norm(engine, normal, x, norm.weight, norm.eps);
+  matmul_qkv(engine, query, key, value, normal, to_query, to_key, to_value);
+}
+
 /// y += x·Wᵀ [+ bias]; y [R, O], x [R, I], W [O, I], bias [O].
 template <Backend B, Axis R, Axis O, class X, class W, class... BiasVector>
 void matmul_add(B& engine, View<typename B::Element, R, O> y, const X& x, const W& w,
@@ -131,6 +144,18 @@ void swiglu_mlp(B& engine, View<typename B::Element, R, H> y, const X& x, const 
   matmul(engine, other, x, up);
   swiglu(engine, inner, other);
   matmul_add(engine, y, inner, down);
+}
+
+/// y += down(silu(gate(x))·up(x)) with x = rms_norm(y, norm.weight, norm.eps): swiglu_mlp of what
+/// the residual stream is before.
+template <Backend B, Axis R, Axis H, class Norm, class W, class Down>
+void rms_norm_swiglu_mlp(B& engine, View<typename B::Element, R, H> y, const Norm& norm,
+                         const W& gate, const W& up, const Down& down) {
+  const auto frame = engine.frame();
+  const auto normal = engine.template allocate<typename B::Element>(y.template axis_at<0>(),
+                                                                    y.template axis_at<1>());
+  rms_norm(engine, normal, y, norm.weight, norm.eps);
+  swiglu_mlp(engine, y, normal, gate, up, down);
 }
 
 }  // namespace stamp

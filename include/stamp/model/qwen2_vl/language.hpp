@@ -34,12 +34,12 @@ struct DecoderLayer {
         mlp(Hidden{c.hidden_size}, Ffn{c.intermediate_size}) {}
 
   /// x [Tokens, Hidden], in place; keys and values go to cache slots [slot, slot + Tokens).
-  template <MaskPolicy Mask>
+  template <class Slot, MaskPolicy Mask>
   void operator()(B& engine, Activation<B, Tokens, Hidden> x, const Rotary<B, Tokens>& at,
-                  KvLayer<B>& cache, Index slot, Mask mask) const {
+                  KvLayer<B>& cache, Slot slot, Mask mask) const {
     const auto frame = engine.frame();
-    self_attn(engine, x, input_layernorm(engine, x), at, cache, slot, mask);
-    mlp(engine, x, post_attention_layernorm(engine, x));
+    self_attn(engine, x, input_layernorm, at, cache, slot, mask);
+    mlp(engine, x, post_attention_layernorm);
   }
 };
 
@@ -65,9 +65,9 @@ struct LanguageModel {
 
   /// The residual stream x [Tokens, Hidden] through all layers, in place. The cache must have
   /// room for slots [slot, slot + Tokens).
-  template <MaskPolicy Mask, class T = NoTap>
+  template <class Slot, MaskPolicy Mask, class T = NoTap>
   void operator()(B& engine, Activation<B, Tokens, Hidden> x, const Rotary<B, Tokens>& at,
-                  KvCache<B>& cache, Index slot, Mask mask, const T& tap = {}) const {
+                  KvCache<B>& cache, Slot slot, Mask mask, const T& tap = {}) const {
     for (std::size_t layer = 0; layer < layers.size(); ++layer) {
       layers[layer](engine, x, at, cache.layer(static_cast<Index>(layer)), slot, mask);
       tap.record(engine, "layers", static_cast<Index>(layer), x);

@@ -123,15 +123,16 @@ class Dialogue {
     const Index columns = image_->w / merge;
     const Index cells = image_->patches() / (merge * merge);
     const Index objects = static_cast<Index>(requests.size());
-    cache_.reserve(engine_, cache_.length() + objects * cells);
+    cache_.reserve(engine_, room_for(engine_, cache_.length() + objects * cells));
 
     using Features = View<const typename B::Element, Tokens, Hidden>;
     const Features all = std::as_const(features_).view();
     const Features image = rows(all, all.template axis<Tokens>().size - cells, cells);
-    const auto logits =
-        where == MaskPositions::text
-            ? mask_pass<TextPositions>(engine_, stamp_, cache_, requests, image, columns, tap)
-            : mask_pass<GridPositions>(engine_, stamp_, cache_, requests, image, columns, tap);
+    const auto logits = where == MaskPositions::text
+                            ? mask_pass<TextPositions>(engine_, stamp_, cache_, steps_, requests,
+                                                       image, columns, tap)
+                            : mask_pass<GridPositions>(engine_, stamp_, cache_, steps_, requests,
+                                                       image, columns, tap);
 
     std::vector<MaskLogits<Number>> masks;
     for (Index object = 0; object < objects; ++object) {
@@ -198,7 +199,7 @@ class Dialogue {
     // Room for a long answer, so that words of most allocate nothing; the limit is often far more.
     const Index likely = std::clamp<Index>(limit, 0, 256);
     const Index room = likely + 1 + drafted_;
-    cache_.reserve(engine_, cache_.length() + room);
+    cache_.reserve(engine_, room_for(engine_, cache_.length() + room));
     std::vector<std::int32_t> answer;
     for (auto* const list : {&answer, &ids_}) {
       list->reserve(list->size() + static_cast<std::size_t>(likely));
@@ -284,15 +285,19 @@ class Dialogue {
     }
     const auto frame = engine_.frame();
     const Index count = static_cast<Index>(ids.size());
-    const Index before = cache_.length();
-    cache_.reserve(engine_, before + count);
+    cache_.reserve(engine_, room_for(engine_, cache_.length() + count));
     auto x = stamp_.model.embed_tokens(engine_, ids);
     place_features(x, ids);
     const auto text = tap.within("language");
     text.record(engine_, "embeddings", x);
     const auto at = qwen2_vl::text_rotary(engine_, positions, stamp_.config.text, angles_);
-    stamp_.model(engine_, x, at, cache_, before, Causal{before}, text);
-    score(scores, wanted, x, scored, text);
+    const auto logits = engine_.template allocate<typename B::Element>(
+        Tokens{scored.size()}, stamp_.model.embed_tokens.vocab);
+    steps_.words(engine_, cache_, x, scored, text, [&](auto slot, auto mask) {
+      stamp_.model(engine_, x, at, cache_, slot, mask, text);
+      score(x, scored, logits, text);
+    });
+    take(scores, wanted, logits);
     positions_.insert(positions_.end(), positions.begin(), positions.end());
     for (const auto& position : positions) {
       next_position_ = std::max(next_position_, position.largest() + 1);
@@ -300,20 +305,25 @@ class Dialogue {
     cache_.advance(count);
   }
 
+  /// logits = the scores that follow the rows `scored` of x.
   template <class T>
-  void score(std::vector<Number>& scores, Wanted wanted, Activation<B, Tokens, Hidden> x,
-             KeyRange scored, const T& tap) {
+  void score(Activation<B, Tokens, Hidden> x, KeyRange scored, Activation<B, Tokens, Vocab> logits,
+             const T& tap) {
     if (tap.listens()) tap.record(engine_, "norm", stamp_.model.norm(engine_, x));
     const auto last = stamp_.model.norm(engine_, rows(x, scored.begin, scored.size()));
-    const auto logits = stamp_.logits(engine_, last);
+    stamp_.logits(engine_, logits, last);
     const Vocab vocab = logits.template axis<Vocab>();
     tap.record(engine_, "logits", View<typename B::Element, Vocab>(logits.data(), vocab));
+  }
+
+  /// Of scores what is wanted, for the host.
+  void take(std::vector<Number>& scores, Wanted wanted, Activation<B, Tokens, Vocab> logits) {
     if (wanted == Wanted::largest) {
-      largest_.resize(static_cast<std::size_t>(scored.size()));
+      largest_.resize(static_cast<std::size_t>(logits.extents()[0]));
       first_largest(engine_, std::span(largest_), logits);
       return;
     }
-    scores.resize(static_cast<std::size_t>(scored.size() * vocab.size));
+    scores.resize(static_cast<std::size_t>(logits.size()));
     engine_.download(std::span(scores), logits);
   }
 
@@ -341,6 +351,7 @@ class Dialogue {
   B& engine_;
   const Stamp<B>& stamp_;
   KvCache<B> cache_;
+  Steps<B> steps_;
   typename B::template Kept<Tokens, Hidden> features_;
   AngleTable<Number> angles_;
   std::vector<qwen2_vl::PatchGrid> unread_;

@@ -13,7 +13,7 @@
 #include <span>
 #include <stamp/model/stamp/mask_positions.hpp>
 #include <stamp/model/stamp/model.hpp>
-#include <stamp/nn/kv_cache.hpp>
+#include <stamp/model/stamp/steps.hpp>
 #include <stamp/ops/fused.hpp>
 #include <vector>
 
@@ -28,11 +28,12 @@ struct MaskRequest {
 
 /// Logits of all requested objects, [objects · N] row-major, in one pass over the cache, which is
 /// left as it was. `image` is F, [N, Hidden]; `columns` the width of its grid. The cache must
-/// have room for objects · N slots behind the dialogue.
+/// have room_for (steps.hpp) objects · N slots behind the dialogue. `steps` are the dialogue's.
 template <PositionPolicy Where, Backend B, class T = NoTap>
 [[nodiscard]] std::vector<typename B::Number> mask_pass(
-    B& engine, const Stamp<B>& stamp, KvCache<B>& cache, std::span<const MaskRequest> objects,
-    View<const typename B::Element, Tokens, Hidden> image, Index columns, const T& tap = {}) {
+    B& engine, const Stamp<B>& stamp, KvCache<B>& cache, Steps<B>& steps,
+    std::span<const MaskRequest> objects, View<const typename B::Element, Tokens, Hidden> image,
+    Index columns, const T& tap = {}) {
   const auto frame = engine.frame();
   const Index cells = image.template axis<Tokens>().size;
   const Index count = static_cast<Index>(objects.size());
@@ -54,25 +55,19 @@ template <PositionPolicy Where, Backend B, class T = NoTap>
   tap.record(engine, "embeddings", x);
 
   // h = LanguageModel(e | cache); the masks' keys stand behind the dialogue and are forgotten.
-  const Index first = cache.length();
   const auto at = text_rotary(engine, positions, stamp.config.text);
-  if (count == 1) {
-    stamp.model(engine, x, at, cache, first, MaskRows{objects[0].history, first, cells}, tap);
-  } else {
-    auto lengths = engine.template allocate<std::int32_t>(Tokens{count});
-    engine.upload(lengths, std::span<const std::int32_t>(histories));
-    stamp.model(engine, x, at, cache, first, MaskBlocks{lengths.data(), first, cells}, tap);
-  }
-  if (tap.listens()) tap.record(engine, "norm", stamp.model.norm(engine, x));
-
-  // l = classifier(RMSNorm(h)).
   const auto& norm = stamp.model.norm;
   const auto& classifier = stamp.classifier;
-  const auto answers =
+  const auto scores =
       engine.template allocate<typename B::Element>(x.template axis<Tokens>(), classifier.out);
-  rms_norm_matmul(engine, answers, x, norm.weight, norm.eps, classifier.weight, classifier.bias);
+  steps.masks(engine, cache, x, cells, histories, tap, [&](auto slot, auto mask) {
+    stamp.model(engine, x, at, cache, slot, mask, tap);
+    if (tap.listens()) tap.record(engine, "norm", norm(engine, x));
+    // l = classifier(RMSNorm(h)).
+    rms_norm_matmul(engine, scores, x, norm.weight, norm.eps, classifier.weight, classifier.bias);
+  });
   std::vector<typename B::Number> logits(static_cast<std::size_t>(count * cells));
-  engine.download(std::span(logits), answers);
+  engine.download(std::span(logits), scores);
   return logits;
 }
 

@@ -31,14 +31,9 @@ struct Stamp {
     }
   }
 
-  /// Scores of the next token, [Tokens, Vocab], from normalised hidden states.
-  [[nodiscard]] Activation<B, Tokens, Vocab> logits(B& engine,
-                                                    Activation<B, Tokens, Hidden> x) const {
-    if (lm_head) return (*lm_head)(engine, x);
-    auto y = engine.template allocate<typename B::Element>(x.template axis<Tokens>(),
-                                                           model.embed_tokens.vocab);
-    matmul(engine, y, x, *model.embed_tokens.head);
-    return y;
+  /// y = scores of the next token, [Tokens, Vocab], from normalised hidden states.
+  void logits(B& engine, Activation<B, Tokens, Vocab> y, Activation<B, Tokens, Hidden> x) const {
+    matmul(engine, y, x, lm_head ? lm_head->weight : *model.embed_tokens.head);
   }
 };
 

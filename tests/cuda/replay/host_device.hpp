@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// stamp::cuda's device made of host memory: cuda::Engine as it stands, over kernels that are walked
+// on the host. It records launches with their arguments, as a CUDA graph does, and keeps count.
+// One program includes this and does not link stamp::cuda: a kernel that is missing here is an
+// error of the linker.
+#pragma once
+
+#include <cstring>
+#include <cuda/bodies.hpp>
+#include <functional>
+#include <map>
+#include <stamp/cuda/device.hpp>
+#include <vector>
+
+/// A graph is launches with the arguments that they had.
+struct CUgraphExec_st {
+  std::vector<std::function<void()>> launches;
+  stamp::Index kernels = 0;  ///< of the launches; the others set memory
+};
+
+namespace stamp::test {
+
+/// What the device does with recordings, and what it was asked for since the last reset.
+struct HostDevice {
+  enum class Recording { works, never_begins, is_refused };
+  Recording recording = Recording::works;
+  Index kernels = 0;    ///< launched one by one
+  Index uploads = 0;    ///< copies to the device
+  Index downloads = 0;  ///< copies to the host; the only thing that waits
+  Index recorded = 0;   ///< graphs
+  Index replayed = 0;   ///< launches of graphs
+  Index in_graphs = 0;  ///< kernels that those ran
+  Index by_hopper = 0;  ///< calls of attention that went to its kernel, recorded ones once
+
+  CUgraphExec_st* recorder = nullptr;  ///< where launches go while a step is recorded
+
+  template <class Kernel>
+  void queue(const Kernel& kernel) {
+    if (recorder != nullptr) {
+      recorder->launches.emplace_back(kernel);
+      ++recorder->kernels;
+      return;
+    }
+    ++kernels;
+    kernel();
+  }
+  void expect_no_recording(const char* what) const {
+    if (recorder != nullptr) fail(Fault::usage, std::string("recorded: ") + what);
+  }
+};
+
+/// The only one.
+[[nodiscard]] inline HostDevice& host_device() {
+  static HostDevice device;
+  return device;
+}
+
+}  // namespace stamp::test
+
+namespace stamp::cuda {
+
+namespace walked = test::walked;
+
+struct Device::State {
+  DeviceFacts facts{"host", 9, 0, 132, std::size_t{1} << 32U, std::size_t{227} << 10U};
+  std::shared_ptr<void> products;
+  std::size_t requests = 0;
+  std::map<std::byte*, std::size_t> blocks;
+
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  State(State&&) = delete;
+  State& operator=(State&&) = delete;
+  ~State() {
+    for (const auto& [block, size] : blocks) ::operator delete[](block, std::align_val_t{256});
+  }
+};
+
+inline Device::Device(int) : state_(std::make_unique<State>()) {}
+inline Device::~Device() = default;
+inline const DeviceFacts& Device::facts() const { return state_->facts; }
+inline Stream Device::stream() const { return nullptr; }
+inline std::size_t Device::requests() const { return state_->requests; }
+inline std::shared_ptr<void>& Device::products() { return state_->products; }
+
+/// Filled with NaN: nothing may count on what it holds.
+inline std::byte* Device::allocate(std::size_t bytes) {
+  ++state_->requests;
+  auto* const memory = static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{256}));
+  std::memset(memory, 0xff, bytes);
+  state_->blocks[memory] = bytes;
+  return memory;
+}
+/// Nobody gets it again, and who still reads it finds NaN.
+inline void Device::release(void* memory) noexcept {
+  std::memset(memory, 0xff, state_->blocks.at(static_cast<std::byte*>(memory)));
+}
+inline void Device::upload(void* to, Index bytes, const Fill& fill) {
+  test::host_device().expect_no_recording("an upload");
+  ++test::host_device().uploads;
+  fill(static_cast<std::byte*>(to), 0, bytes);
+}
+inline void Device::download(const void* from, Index bytes, const Take& take) {
+  test::host_device().expect_no_recording("a download");
+  ++test::host_device().downloads;
+  take(static_cast<const std::byte*>(from), 0, bytes);
+}
+inline void Device::set(void* memory, int byte, std::size_t bytes) {
+  const auto fill = [=] { std::memset(memory, byte, bytes); };
+  if (auto* const recorder = test::host_device().recorder; recorder != nullptr) {
+    recorder->launches.emplace_back(fill);
+  } else {
+    fill();
+  }
+}
+inline void Device::wait(const std::source_location&) {
+  test::host_device().expect_no_recording("a wait");
+}
+
+inline Graph Device::record(const std::function<void()>& body) {
+  using enum test::HostDevice::Recording;
+  auto& device = test::host_device();
+  if (device.recording == never_begins) return nullptr;
+  auto graph = std::make_shared<CUgraphExec_st>();
+  device.recorder = graph.get();
+  try {
+    body();
+  } catch (const Error&) {
+    graph = nullptr;
+  }
+  device.recorder = nullptr;
+  if (device.recording == is_refused) return nullptr;
+  if (graph) ++device.recorded;
+  return graph;
+}
+inline bool Device::recording() const { return test::host_device().recorder != nullptr; }
+inline void Device::launch(const Graph& graph) {
+  ++test::host_device().replayed;
+  test::host_device().in_graphs += graph->kernels;
+  for (const auto& kernel : graph->launches) kernel();
+}
+
+inline std::string missing_device() { return {}; }
+inline void check_launch(const std::source_location&) {}
+inline void check_alive() {}
+inline Attention attention_here(Attention wanted) { return wanted; }
+
+/// The library's part is the plain kernel's.
+template <DeviceElement T>
+void multiply(Device& device, const Product<T>& product) {
+  if (is_skinny(product.y.rows, product.y.columns)) {
+    kernel::skinny_products<T>(device.stream(), {product, {}, {}});
+  } else {
+    kernel::plain_product<T>(device.stream(), product);
+  }
+}
+
+namespace kernel {
+
+template <DeviceElement T>
+void rms_norm(Stream, Erased<T> y, Erased<const T> x, const T* weight, float eps) {
+  test::host_device().queue([=] { walked::rms_norm(y, x, weight, eps); });
+}
+template <DeviceElement T>
+void layer_norm(Stream, Erased<T> y, Erased<const T> x, const std::int32_t* index,
+                const LayerNorm<T>& norm) {
+  test::host_device().queue([=] { walked::layer_norm(y, x, index, norm); });
+}
+template <DeviceElement T>
+void add_layer_norm(Stream, Erased<T> y, Erased<T> x, Erased<const T> z, const std::int32_t* index,
+                    const LayerNorm<T>& norm) {
+  test::host_device().queue([=] { walked::add_layer_norm(y, x, z, index, norm); });
+}
+template <DeviceElement T>
+void norm_matmul(Stream, const NormMatmul<T>& call) {
+  test::host_device().queue([=] { walked::norm_matmul(call); });
+}
+template <DeviceElement T>
+void quick_gelu(Stream, Erased<T> x) {
+  test::host_device().queue([=] { walked::quick_gelu(x); });
+}
+template <DeviceElement T>
+void gelu(Stream, Erased<T> x) {
+  test::host_device().queue([=] { walked::gelu(x); });
+}
+template <DeviceElement T>
+void relu(Stream, Erased<T> x) {
+  test::host_device().queue([=] { walked::relu(x); });
+}
+template <DeviceElement T>
+void swiglu(Stream, Erased<T> gate, Erased<const T> up) {
+  test::host_device().queue([=] { walked::swiglu(gate, up); });
+}
+template <DeviceElement T>
+void add(Stream, Erased<T> y, Erased<const T> x) {
+  test::host_device().queue([=] { walked::add(y, x); });
+}
+template <DeviceElement T>
+void sum(Stream, Erased<T> z, Erased<const T> y, Erased<const T> x) {
+  test::host_device().queue([=] { walked::sum(z, y, x); });
+}
+template <DeviceElement T>
+void copy(Stream, Erased<T> y, Erased<const T> x) {
+  test::host_device().queue([=] { walked::copy(y, x); });
+}
+template <DeviceElement T>
+void rotate(Stream, ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine) {
+  test::host_device().queue([=] { walked::rotate(x, cosine, sine); });
+}
+template <DeviceElement T>
+void rotate_and_store(Stream, ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> values,
+                      ErasedHeads<const T> key, ErasedHeads<const T> value,
+                      Erased<const float> cosine, Erased<const float> sine,
+                      const std::int32_t* first) {
+  test::host_device().queue(
+      [=] { walked::rotate_and_store(query, keys, values, key, value, cosine, sine, first); });
+}
+template <DeviceElement T>
+void largest(Stream, std::int32_t* places, Erased<const T> x) {
+  test::host_device().queue([=] { walked::largest(places, x); });
+}
+template <DeviceElement T>
+void gather(Stream, Erased<T> y, Erased<const T> x, const std::int32_t* which) {
+  test::host_device().queue([=] { walked::gather(y, x, which); });
+}
+template <DeviceElement T, class W>
+void skinny_products(Stream, const JoinedProducts<T, W>& products) {
+  test::host_device().queue([=] { walked::skinny_products(products); });
+}
+template <DeviceElement T, class W>
+void skinny_swiglu(Stream, Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
+                   const InputNorm<T>& norm) {
+  test::host_device().queue([=] { walked::skinny_swiglu(y, x, weights, norm); });
+}
+template <Code C>
+void widen_rows(Stream, Erased<bfloat16> wide, const C* codes, const float* scales) {
+  test::host_device().queue([=] { walked::widen_rows(wide, codes, scales); });
+}
+template <DeviceElement T>
+void plain_product(Stream, const Product<T>& product) {
+  test::host_device().queue([=] { walked::plain_product(product); });
+}
+template <DeviceElement T>
+void attend_naive(Stream, const AttendCall<T>& call) {
+  test::host_device().queue([=] { walked::attend(call, AttendKernel::naive, 1); });
+}
+template <DeviceElement T>
+void attend_tiled(Stream, const AttendCall<T>& call, const AttendParts& parts) {
+  test::host_device().queue([=] { walked::attend_tiled(call, parts); });
+}
+inline void attend_tensor(Stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
+  test::host_device().queue([=] { walked::attend_tensor(call, parts); });
+}
+inline void attend_hopper(Stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
+  ++test::host_device().by_hopper;
+  test::host_device().queue([=] { walked::attend_hopper(call, parts); });
+}
+template <DeviceElement T>
+void attend_combine(Stream, const AttendCall<T>& call, const AttendParts& parts) {
+  test::host_device().queue([=] { walked::attend_combine(call, parts); });
+}
+
+}  // namespace kernel
+
+}  // namespace stamp::cuda
