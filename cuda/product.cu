@@ -13,10 +13,19 @@ __global__ void __launch_bounds__(product_threads)
   skinny_products_body(block, products, aligned);
 }
 
-template <Element T, class W>
+template <Element T>
 __global__ void __launch_bounds__(product_threads)
-    swiglu_pair(Erased<T> y, Erased<const T> x, const W* gate, const W* up,
-                const float* gate_scales, const float* up_scales, bool aligned) {
+    swiglu_pair(Erased<T> y, Erased<const T> x, const T* gate, const T* up, bool aligned) {
+  DeviceBlock<SwigluRegisters> block;
+  skinny_swiglu_body(block, y, x, gate, up, nullptr, nullptr, aligned);
+}
+
+/// Two blocks a multiprocessor are enough for its loads; for more the compiler would put registers
+/// into memory.
+template <Element T, Code C>
+__global__ void __launch_bounds__(product_threads, 2)
+    swiglu_codes(Erased<T> y, Erased<const T> x, const C* gate, const C* up,
+                 const float* gate_scales, const float* up_scales, bool aligned) {
   DeviceBlock<SwigluRegisters> block;
   skinny_swiglu_body(block, y, x, gate, up, gate_scales, up_scales, aligned);
 }
@@ -56,8 +65,13 @@ void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const W* gate,
   if (y.rows == 0 || y.columns == 0) return;
   const bool aligned = aligned_rows(x.data, x.stride) && aligned_rows(gate, x.columns) &&
                        aligned_rows(up, x.columns);
-  swiglu_pair<<<skinny_grid(y.rows, output_groups(y.columns)), product_threads, 0, stream>>>(
-      y, x, gate, up, gate_scales, up_scales, aligned);
+  const unsigned grid = skinny_grid(y.rows, output_groups(y.columns));
+  if constexpr (Code<W>) {
+    swiglu_codes<<<grid, product_threads, 0, stream>>>(y, x, gate, up, gate_scales, up_scales,
+                                                       aligned);
+  } else {
+    swiglu_pair<<<grid, product_threads, 0, stream>>>(y, x, gate, up, aligned);
+  }
   check_launch();
 }
 

@@ -18,7 +18,7 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
   /[[:space:]](LDL|STL)[.[:space:]]/ { spilled[arch " " kernel] = 1 }
   /HMMA\.16816\.F32\.BF16/ { if (kernel ~ /tensor/) matrix[arch " " kernel] = 1 }
   kernel ~ /6tensorILi/ { wanted[arch " " kernel] = 1 }
-  kernel ~ /(6skinny|11swiglu_pair)INS_8bfloat16E(a|NS0_11float8_e4m3)E/ { codes[arch " " kernel] += /LDG\.E\.128/ }
+  kernel ~ /(6skinny|12swiglu_codes)INS_8bfloat16E(a|NS0_11float8_e4m3)E/ { codes[arch " " kernel] += /LDG\.E\.128/ }
   END {
     for (arch in kernels) printf "%s: %d kernels\n", arch, kernels[arch]
     for (name in spilled) { print "local memory: " name; bad = 1 }
