@@ -20,7 +20,7 @@ template <class W, DeviceElement T, Axis R, Axis O, Axis I>
   check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
   check_extent("matmul", w.out, y.template axis_at<1>());
   check_extent("matmul", w.in, x.template axis_at<1>());
-  return {erase(y), erase(x), w.weight.template as<const W>(),
+  return {erase(y), erase(x), w.template numbers<W>(),
           bias,     into,     w.scales.template as<const float>()};
 }
 
@@ -153,10 +153,10 @@ void swiglu_mlp(Engine<T>& engine, View<T, R, H> y, const X& x, const Matrix<T, 
   if (y.extents()[0] <= skinny_rows && gate.kept == up.kept) {
     const In<T, R, H> input = x;
     with_kept<T>(gate.kept, [&]<class W>() {
-      kernel::skinny_swiglu<T, W>(
-          engine.device().stream(), erase(inner), erase(input), gate.weight.template as<const W>(),
-          up.weight.template as<const W>(), gate.scales.template as<const float>(),
-          up.scales.template as<const float>());
+      kernel::skinny_swiglu<T, W>(engine.device().stream(), erase(inner), erase(input),
+                                  gate.template numbers<W>(), up.template numbers<W>(),
+                                  gate.scales.template as<const float>(),
+                                  up.scales.template as<const float>());
     });
   } else {
     const auto other = engine.template allocate<T>(y.template axis_at<0>(), up.out);

@@ -2,6 +2,7 @@
 // How rows of a matrix become 8-bit codes, which matrices do, and what codes widen to.
 #include <cuda/bodies.hpp>
 #include <ops/engines.hpp>
+#include <stamp/cuda/kept.hpp>
 #include <stamp/cuda/panels.hpp>
 #include <stamp/cuda/precision.hpp>
 #include <stamp/cuda/quantize.hpp>
@@ -126,6 +127,17 @@ TEST(Weights, HaveTheNamesOfTheirTypes) {
   EXPECT_EQ(cuda::weights_named("int8"), cuda::Weights::int8);
   EXPECT_EQ(cuda::weights_named("fp8"), cuda::Weights::fp8);
   EXPECT_EQ(cuda::weights_named("bf16"), cuda::Weights::full);
+}
+
+TEST(Weights, AreReadAsWhatTheyAre) {
+  cuda::Matrix<bfloat16, Ffn, Hidden> matrix;
+  EXPECT_EQ(matrix.numbers<bfloat16>(), nullptr);  // nothing yet, but of that type
+  matrix.kept = cuda::Weights::fp8;
+  EXPECT_EQ(matrix.numbers<float8_e4m3>(), nullptr);
+  EXPECT_EQ(usage_error([&] { (void)matrix.numbers<bfloat16>(); }),
+            "cuda: matrix: expected weights in the engine's element type, found fp8");
+  EXPECT_EQ(usage_error([&] { (void)matrix.numbers<std::int8_t>(); }),
+            "cuda: matrix: expected weights in int8, found fp8");
 }
 
 TEST(Weights, AreCodesInTheLanguageModelButForItsFirstLayer) {

@@ -308,6 +308,7 @@ TEST(Weights, OfADeviceAskForTheirScratchOnce) {
   engine.binding("model.layers.1.mlp.down_proj");
   const auto w = engine.matrix(weight.stored(), Ffn{64}, Hidden{32});
   EXPECT_EQ(w.kept, cuda::Weights::fp8);
+  EXPECT_NE(w.numbers<float8_e4m3>(), nullptr);
   std::size_t requests = 0;
   for (int pass = 0; pass < 3; ++pass) {
     const auto frame = engine.frame();
