@@ -6,8 +6,8 @@
     unit of <Eigen/Core> on the same machine at the same moment. The ratio decides, for a busy or
     slow machine stretches both; the seconds are printed.
   * nothing of Eigen, oneDNN, CUDA, nlohmann, iostream, regex, ranges or filesystem is under it.
-  * examples/segment.cpp at -O2: the goal is 8 s. It is NOT met: 24 s, 28 times the Eigen unit, of which reading
-    checkpoints and tokenizers takes 15 s and the model 6 s. It may not grow past 34 times.
+  * examples/segment.cpp at -O2: at most 8 s, and 9 times the Eigen unit. The library stamp::cpu holds the
+    models on its engine; the same program on the reference backend, which compiles them itself, may take 18 times.
 
 The time is the processor's, user and system, so that waiting for a core does not count.
 """
@@ -22,7 +22,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SECONDS, RATIO = 0.6, 0.75  # budget; <Eigen/Core> takes 0.86 s where the budget was set
-EXAMPLE_SECONDS, EXAMPLE_RATIO = 8.0, 34  # the goal, and what may not be passed on the way there
+EXAMPLE_SECONDS = 8.0
+EXAMPLE_RATIOS = {"cpu": 9, "reference": 18}  # of <Eigen/Core>, by backend
 FORBIDDEN = re.compile(
     r"/eigen3/|/Eigen/|dnnl|/cuda|cuda_runtime|nlohmann|/fmt/|/xtl/|/stb/|pcre2|utf8proc|jpeglib"
     r"|/c\+\+/(v1|[0-9.]+)/(iostream|regex|ranges|filesystem|bits/regex\.h|bits/fs_path\.h)$")
@@ -73,20 +74,22 @@ def main():
         if ratio > RATIO:
             problems.append(f"<stamp/stamp.hpp> takes {ratio:.2f} of <Eigen/Core>, limit {RATIO}")
 
-        example = ROOT / "examples/segment.cpp"
-        if example.exists():
-            flags = ["-O2", "-c", "-o", "/dev/null", *includes]
+        text = (ROOT / "examples/segment.cpp").read_text()
+        flags = ["-O2", "-c", "-o", "/dev/null", *includes]
+        for backend, limit in EXAMPLE_RATIOS.items():
+            example = os.path.join(folder, f"segment_{backend}.cpp")
+            pathlib.Path(example).write_text(
+                text.replace("stamp/cpu.hpp", f"stamp/{backend}.hpp").replace("stamp::cpu", f"stamp::{backend}"))
             # Twice, each beside an <Eigen/Core> of its own: what passes the limit passes it both times.
-            tries = [(compile_seconds(options.compiler, flags, str(example)),
+            tries = [(compile_seconds(options.compiler, flags, example),
                       compile_seconds(options.compiler, front, eigen)) for _ in range(2)]
             seconds, theirs = min(tries, key=lambda pair: pair[0] / pair[1])
-            print(f"examples/segment.cpp -O2  {seconds:.2f} s  (goal {EXAMPLE_SECONDS} s{', MISSED' if seconds > EXAMPLE_SECONDS else ''})   "
-                  f"ratio {seconds / theirs:.1f} (limit {EXAMPLE_RATIO})")
-            if seconds / theirs > EXAMPLE_RATIO:
-                problems.append(f"examples/segment.cpp takes {seconds:.1f} s, {seconds / theirs:.1f} times "
-                                f"<Eigen/Core>, limit {EXAMPLE_RATIO}")
-        else:
-            print("examples/segment.cpp is NOT THERE: its compile time was NOT measured")
+            missed = ", MISSED" if backend == "cpu" and seconds > EXAMPLE_SECONDS else ""
+            print(f"examples/segment.cpp on {backend}, -O2  {seconds:.2f} s  (goal of the example {EXAMPLE_SECONDS} s{missed})   "
+                  f"ratio {seconds / theirs:.1f} (limit {limit})")
+            if seconds / theirs > limit:
+                problems.append(f"examples/segment.cpp on {backend} takes {seconds:.1f} s, {seconds / theirs:.1f} times "
+                                f"<Eigen/Core>, limit {limit}")
     for problem in problems:
         print("compile_cost: " + problem, file=sys.stderr)
     return 1 if problems else 0

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times stamp::cuda on a GPU: products and attention at the published sizes, and the phases of an
-// answer about an 896×896 image with random weights of the true 2B sizes, and SAM ViT-H; products
-// and phases in 8-bit weights, too. One JSON line a reading; gpu_report.sh runs it, gpu_peers.py
-// times PyTorch on the same shapes.
+// answer about a 1200×1200 picture, seen at 896×896, with random weights of the true 2B sizes, and
+// SAM ViT-H; products and phases in 8-bit weights, too. One JSON line a reading; gpu_report.sh runs
+// it, gpu_peers.py times PyTorch on the same shapes.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -11,57 +11,17 @@
 #include <random>
 #include <stamp/cuda/engine.hpp>
 #include <stamp/sam.hpp>
+#include <stamp/session/picture_steps.hpp>
 #include <stamp/stamp.hpp>
 #include <string>
 #include <vector>
 
+#include "cuda_timing.hpp"
+
 namespace {
 
 using namespace stamp;
-using Engine = cuda::Engine<bfloat16>;
-using Clock = std::chrono::steady_clock;
-
-[[nodiscard]] double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// Seconds of one call: batches of calls are queued until each takes some milliseconds, and the
-/// median, the tenth and the ninetieth per cent of the batches count.
-struct Times {
-  double median = 0;
-  double p10 = 0;
-  double p90 = 0;
-};
-[[nodiscard]] Times time_of(Engine& engine, const std::function<void()>& call) {
-  for (int warm = 0; warm < 3; ++warm) call();
-  engine.device().wait();
-  int calls = 1;
-  for (;; calls *= 2) {
-    const auto start = Clock::now();
-    for (int at = 0; at < calls; ++at) call();
-    engine.device().wait();
-    if (seconds_since(start) > 0.005 || calls >= 4096) break;
-  }
-  std::vector<double> batches;
-  for (int batch = 0; batch < 15; ++batch) {
-    const auto start = Clock::now();
-    for (int at = 0; at < calls; ++at) call();
-    engine.device().wait();
-    batches.push_back(seconds_since(start) / calls);
-  }
-  std::ranges::sort(batches);
-  return {batches[7], batches[1], batches[13]};
-}
-
-void print(const char* kind, const std::string& name, const Times& times, double operations,
-           double bytes) {
-  std::printf(R"({"kind": "%s", "name": "%s", "ms": %.6f, "ms_p10": %.6f, "ms_p90": %.6f, )"
-              R"("tflops": %.3f, "gbytes_per_s": %.1f})"
-              "\n",
-              kind, name.c_str(), times.median * 1e3, times.p10 * 1e3, times.p90 * 1e3,
-              operations / times.median * 1e-12, bytes / times.median * 1e-9);
-  std::fflush(stdout);
-}
+using namespace stamp::benchmarks;
 
 [[nodiscard]] std::vector<bfloat16> random_weights(std::size_t count) {
   std::vector<bfloat16> numbers(count);
@@ -103,15 +63,6 @@ class SharedWeights {
   std::vector<bfloat16> ones_;
 };
 
-void upload_random(Engine& engine, View<bfloat16, Tokens, Hidden> view, std::uint64_t seed) {
-  std::mt19937 random(static_cast<std::uint32_t>(seed));
-  std::vector<float> numbers(static_cast<std::size_t>(view.size()));
-  for (float& number : numbers) {
-    number = static_cast<float>(random()) * 0x1p-31F - 1;
-  }
-  engine.upload(view, std::span<const float>(numbers));
-}
-
 void time_product(Engine& engine, const std::string& name, Index rows, Index in, Index out) {
   const auto frame = engine.frame();
   const auto numbers = random_weights(static_cast<std::size_t>(in * out));
@@ -138,34 +89,6 @@ void time_product(Engine& engine, const std::string& name, Index rows, Index in,
         of_weights + 2 * static_cast<double>(rows * (in + out)));
 }
 
-template <MaskPolicy Mask>
-void time_attention(Engine& engine, const std::string& name, Index rows, Index keys, Index heads,
-                    Index kv_heads, Index dim, Mask mask, double visible) {
-  const auto frame = engine.frame();
-  const auto y = engine.allocate<bfloat16>(Tokens{rows}, Hidden{heads * dim});
-  const auto query = engine.allocate<bfloat16>(Tokens{rows}, Hidden{heads * dim});
-  const auto key = engine.allocate<bfloat16>(Tokens{keys}, Hidden{kv_heads * dim});
-  const auto value = engine.allocate<bfloat16>(Tokens{keys}, Hidden{kv_heads * dim});
-  upload_random(engine, query, 1);
-  upload_random(engine, key, 2);
-  upload_random(engine, value, 3);
-  const auto as_heads = [&](const View<const bfloat16, Tokens, Hidden>& view, Index count) {
-    return erase(split(view, Heads{count}, HeadDim{dim}));
-  };
-  const cuda::AttendCall<bfloat16> call{erase(split(y, Heads{heads}, HeadDim{dim})),
-                                        as_heads(query, heads),
-                                        as_heads(key, kv_heads),
-                                        as_heads(value, kv_heads),
-                                        0.1F,
-                                        cuda::MaskRule(mask)};
-  for (const auto& [kernel, label] : {std::pair{cuda::AttendKernel::tensor, "tensor"},
-                                      std::pair{cuda::AttendKernel::tiled, "tiled"}}) {
-    const Times times = time_of(engine, [&] { attend_with(engine, call, kernel); });
-    print("attention", name + "_" + label, times, 4 * visible * static_cast<double>(heads * dim),
-          2.0 * static_cast<double>(2 * rows * heads * dim + 2 * keys * kv_heads * dim));
-  }
-}
-
 using Laps = std::map<std::string, std::vector<double>>;
 
 void print_laps(const std::string& name, Laps& laps) {
@@ -179,15 +102,21 @@ void print_laps(const std::string& name, Laps& laps) {
   std::fflush(stdout);
 }
 
+/// A square picture of numbers that look random.
+[[nodiscard]] Image drawn_picture(std::uint32_t side) {
+  Image image{.width = side, .height = side, .pixels = {}};
+  for (std::uint32_t at = 0; at < side * side * 3; ++at) {
+    image.pixels.push_back(static_cast<std::uint8_t>(at * 2654435761U >> 24U));
+  }
+  return image;
+}
+
 /// A picture into features, and one point through the decoder to a mask of the picture's size.
 void time_sam(Engine& engine, const std::string& name, const sam::Config& config) {
   sam::Sam<Engine> sam(config);
   bind(engine, sam, SharedWeights(expected_tensors(sam)));
   sam::Predictor<Engine> predictor(engine, sam);
-  Image image{.width = 1024, .height = 1024, .pixels = {}};
-  for (std::uint32_t at = 0; at < 3U << 20U; ++at) {
-    image.pixels.push_back(static_cast<std::uint8_t>(at * 2654435761U >> 24U));
-  }
+  const Image image = drawn_picture(1024);
   Laps laps;
   for (int run = 0; run < 8; ++run) {
     engine.device().wait();
@@ -218,11 +147,13 @@ void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config
                 "\n",
                 name.c_str(), seconds_since(start) * 1e3);
   }
-  const qwen2_vl::PatchGrid grid{1, 64, 64};
-  std::vector<float> pixels(
-      static_cast<std::size_t>(grid.patches() * config.vision.patch_length()));
-  std::mt19937 random(1);
-  for (float& pixel : pixels) pixel = static_cast<float>(random()) * 0x1p-31F - 1;
+  const Image picture = drawn_picture(1200);
+  const PicturePatches<Engine> patches(
+      picture, {.min_pixels = Index{896} * 896, .max_pixels = Index{896} * 896});
+  const qwen2_vl::PatchGrid grid = patches.grid();  // 64 x 64
+  const auto write = [&](Engine& to, Activation<Engine, Patches, PatchLength> y) {
+    patches.write(to, y, picture);
+  };
   std::vector<std::int32_t> prompt(37, 100);
   prompt.push_back(static_cast<std::int32_t>(config.tokens.vision_start));
   prompt.insert(prompt.end(), 1024, static_cast<std::int32_t>(config.tokens.image_pad));
@@ -239,7 +170,7 @@ void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config
       if (run > 0) laps[phase].push_back(seconds_since(start) / parts);  // the first one warms up
       start = Clock::now();
     };
-    dialogue.look(pixels, std::span(&grid, 1));
+    dialogue.look(write, std::span(&grid, 1));
     lap("vision", 1);
     (void)dialogue.read(prompt);
     lap("prefill", 1);
@@ -248,8 +179,12 @@ void time_phases(Engine& engine, const std::string& name, const qwen2_vl::Config
       (void)dialogue.read(std::span(&id, 1));
     }
     lap("decode_token", answer);
-    (void)dialogue.segment(static_cast<Index>(prompt.size()) + answer - 1, MaskPositions::text);
+    const auto mask =
+        dialogue.segment(static_cast<Index>(prompt.size()) + answer - 1, MaskPositions::text);
     lap("mask_pass", 1);
+    (void)upsample(engine, mask.values, mask.rows, mask.columns, picture.width, picture.height,
+                   Upsample::bilinear);
+    lap("mask_picture", 1);
     if (run == 2) requests = engine.device().requests();
   }
   print_laps(name, laps);
@@ -307,23 +242,32 @@ void report() {
   for (const Index rows : {1, 1024, 1100}) time_language_products(engine, rows, "");
   time_product(engine, "2b_head_1", 1, 1536, 151936);
   time_product(engine, "square_8192", 8192, 8192, 8192);
-  time_attention(engine, "vision_hd80", 4096, 4096, 16, 16, 80, Bidirectional{4096}, 4096.0 * 4096);
-  time_attention(engine, "prefill_2b", 1100, 1100, 12, 2, 128, Causal{0}, 1100.0 * 1101 / 2);
-  time_attention(engine, "prefill_7b", 1100, 1100, 28, 4, 128, Causal{0}, 1100.0 * 1101 / 2);
-  time_attention(engine, "mask_2b", 1024, 2174, 12, 2, 128, MaskRows{1150, 1150, 1024},
-                 1024.0 * 2174);
-  time_attention(engine, "mask_7b", 1024, 2174, 28, 4, 128, MaskRows{1150, 1150, 1024},
-                 1024.0 * 2174);
-  time_attention(engine, "decode_2b", 1, 1150, 12, 2, 128, Causal{1149}, 1150.0);
-  time_attention(engine, "decode_7b", 1, 1150, 28, 4, 128, Causal{1149}, 1150.0);
+  const auto attention = [&](const AttentionCase& shape, auto mask) {
+    AttentionOperands operands(engine, shape);
+    operands.time(cuda::AttendKernel::tensor, "tensor", mask);
+    operands.time(cuda::AttendKernel::tiled, "tiled", mask);
+  };
+  each_long_attention(attention);
+  attention({"decode_2b", 1, 1150, 12, 2, 128, 1150.0}, Causal{1149});
+  attention({"decode_7b", 1, 1150, 28, 4, 128, 1150.0}, Causal{1149});
   time_phases(engine, "2b", published_2b());
   time_sam(engine, "sam_vit_h", sam::published_config(1280).value());
 }
 
+void report_hopper() {
+  Engine engine(1, cuda::Attention::hopper);
+  check_hopper(engine);
+  time_phases(engine, "2b", published_2b());
+}
+
 }  // namespace
 
-int main() {
+int main(int count, char** words) {
   try {
+    if (count > 1 && std::string(words[1]) == "hopper") {  // the phases with its attention, alone
+      report_hopper();
+      return 0;
+    }
     report();
     report_in(cuda::Weights::int8, "int8");
     report_in(cuda::Weights::fp8, "fp8");

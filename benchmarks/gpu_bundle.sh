@@ -9,7 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 architectures=${1:-90a-real}
 build=${2:-build-gpu}
 bundle=gpu-bundle
-programs=(tests/{attend,matmul,weights,norm,pointwise,embed_rotate,memory,sam_operations,host,goldens,sam_goldens}_test benchmarks/cuda_report stamp)
+programs=(tests/{attend,matmul,weights,norm,pointwise,embed_rotate,memory,sam_operations,picture,host,goldens,sam_goldens,answer}_test benchmarks/cuda_report stamp)
+programs+=(benchmarks/hopper_report)
 
 bash cuda/cublas.sh
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DSTAMP_CUDA=ON "-DCMAKE_CUDA_ARCHITECTURES=$architectures" >/dev/null

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""results.jsonl of gpu_report.sh as a table: our time, PyTorch's best, their ratio, and our share of what the machine
-did at best in the same run."""
+"""results.jsonl of gpu_report.sh as a table, of the side "stamp" or another that is named: our time, PyTorch's best,
+their ratio, and our share of what the machine did at best in the same run."""
 
 import json
 import sys
 
 
 def main():
+    ours = sys.argv[2] if len(sys.argv) > 2 else "stamp"
     readings = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
     ceiling = {r["name"]: r for r in readings if r["kind"] == "ceiling"}
     flops = ceiling.get("square_8192", {}).get("tflops")
@@ -23,11 +24,14 @@ def main():
             print(f"{r['side']} {r['name']}: {r['failed']}")
     print(f"{'':<34}{'ours ms':>10}{'torch ms':>10}{'ratio':>7}{'TFLOP/s':>9}{'GB/s':>8}{'of roof':>9}")
     for r in readings:
-        if r["side"] != "stamp" or "ms" not in r:
-            if r["side"] == "stamp" and r["kind"] == "memory":
+        if r["side"] != ours or "ms" not in r:
+            if r["side"] == ours and r["kind"] == "memory":
                 print(f"{r['name']}: {r['count']}")
+            if r["side"] == ours and r["kind"] == "compare":
+                print(f"{r['name']}: largest difference {r['largest_difference']}, {r['beyond']} beyond tolerance and "
+                      f"{r['changed']} changed from run to run of {r['of']}")
             continue
-        other = theirs.get(r["name"].removesuffix("_tensor").removesuffix("_tiled"))
+        other = theirs.get(r["name"].removesuffix("_tensor").removesuffix("_tiled").removesuffix("_hopper"))
         share = ""
         if flops and "tflops" in r:
             share = f"{100 * max(r['tflops'] / flops, r['gbytes_per_s'] / bandwidth):.0f} %"

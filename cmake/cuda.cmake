@@ -65,10 +65,23 @@ target_link_libraries(stamp_cuda PUBLIC stamp_formats PRIVATE CUDA::cudart_stati
 # CMake 3.25 knows no CUDA_STANDARD 20.
 set(stamp_cuda_options -std=c++20 --expt-relaxed-constexpr -lineinfo)
 target_compile_options(stamp_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${stamp_cuda_options}>")
+# Its pixels are the host's, bit for bit: products and sums are rounded one by one.
+set_source_files_properties(cuda/threshold_picture.cu PROPERTIES COMPILE_OPTIONS --fmad=false)
 list(JOIN CMAKE_CUDA_ARCHITECTURES " " built_for)
 target_compile_definitions(stamp_cuda PRIVATE STAMP_CUDA_BUILT_FOR="${built_for}"
   STAMP_CUBLAS_MAJOR="${cublas_major}" STAMP_CUBLAS_FOLDER="${STAMP_CUBLAS_LIBRARIES}")
 if(TARGET stamp_flags)
   target_link_libraries(stamp_cuda PRIVATE $<BUILD_INTERFACE:stamp_flags>)
 endif()
+# Hopper's attention has instructions of sm_90a only, so it is compiled for nothing else.
+add_library(stamp_cuda_hopper OBJECT EXCLUDE_FROM_ALL cuda/attend/hopper/hopper.cu cuda/attend/hopper/maps.cpp)
+set_target_properties(stamp_cuda_hopper PROPERTIES CUDA_ARCHITECTURES 90a-real POSITION_INDEPENDENT_CODE ON)
+target_include_directories(stamp_cuda_hopper PRIVATE $<TARGET_PROPERTY:stamp_cuda,INCLUDE_DIRECTORIES>)
+target_include_directories(stamp_cuda_hopper SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_link_libraries(stamp_cuda_hopper PRIVATE stamp_formats)
+target_compile_options(stamp_cuda_hopper PRIVATE $<TARGET_PROPERTY:stamp_cuda,COMPILE_OPTIONS>)
+if(TARGET stamp_flags)
+  target_link_libraries(stamp_cuda_hopper PRIVATE stamp_flags)
+endif()
+target_sources(stamp_cuda PRIVATE $<TARGET_OBJECTS:stamp_cuda_hopper>)
 message(STATUS "stamp::cuda: CUDA ${CUDAToolkit_VERSION} for ${built_for}, cuBLASLt ${cublas_major} from ${STAMP_CUBLAS_INCLUDE}")

@@ -5,3 +5,15 @@
 #include <stamp/cpu/engine.hpp>
 #include <stamp/session.hpp>
 #include <stamp/stamp.hpp>
+
+namespace stamp {
+
+// In the library stamp::cpu, or in the unit of a program that includes <stamp/cpu/cpu.ipp>.
+extern template class Model<cpu::Engine>;
+extern template class Conversation<cpu::Engine>;
+extern template Model<cpu::Engine> load<cpu::Engine>(const std::filesystem::path&,
+                                                     const LoadOptions&);
+extern template Model<cpu::Engine> load<cpu::Engine>(const std::filesystem::path&,
+                                                     const LoadOptions&, cpu::Compute);
+
+}  // namespace stamp

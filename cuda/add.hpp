@@ -22,6 +22,16 @@ void add(Engine<T>& engine, View<T, Axes...> y, In<T, Axes...> x) {
   kernel::add<T>(engine.device().stream(), detail::as_rows(y), detail::as_rows(x));
 }
 
+/// z = x + y (ops/fused.hpp)
+template <DeviceElement T, Axis R, Axis A, class X, class Y>
+void sum(Engine<T>& engine, View<T, R, A> z, const X& x, const Y& y) {
+  const In<T, R, A> one = x;
+  const In<T, R, A> other = y;
+  check_same_shape("sum", z, one);
+  check_same_shape("sum", z, other);
+  kernel::sum<T>(engine.device().stream(), erase(z), erase(one), erase(other));
+}
+
 /// requirement::HasCopy
 template <DeviceElement T, Axis... Axes>
 void copy(Engine<T>& engine, View<T, Axes...> y, In<T, Axes...> x) {

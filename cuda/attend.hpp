@@ -7,6 +7,7 @@
 #include <stamp/cuda/attend/kernels.hpp>
 #include <stamp/cuda/memory.hpp>
 #include <stamp/ops/check_attention.hpp>
+#include <stamp/ops/windows.hpp>
 
 namespace stamp::cuda {
 
@@ -52,7 +53,11 @@ void attend_with(Engine<T>& engine, const AttendCall<T>& call, AttendKernel kern
   if (kernel == AttendKernel::tiled) {
     kernel::attend_tiled<T>(device.stream(), call, parts);
   } else if constexpr (std::same_as<T, bfloat16>) {
-    kernel::attend_tensor(device.stream(), call, parts);
+    if (kernel == AttendKernel::hopper) {
+      kernel::attend_hopper(device.stream(), call, parts);
+    } else {
+      kernel::attend_tensor(device.stream(), call, parts);
+    }
   }
   if (parts.parts > 1) kernel::attend_combine<T>(device.stream(), call, parts);
 }
@@ -76,7 +81,7 @@ void attend_call(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
                            static_cast<float>(scale),
                            rule_of(engine, mask, rows),
                            bias};
-  attend_with(engine, call, kernel_for(call));
+  attend_with(engine, call, kernel_for(call, engine.attention()));
 }
 
 }  // namespace detail
@@ -98,6 +103,26 @@ void attend(Engine<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
   check_attention(y, query, key, value);
   check_positions(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
   detail::attend_call<T>(engine, y, query, key, value, scale, mask, bias);
+}
+
+/// Attention inside each window (ops/windows.hpp), all of them in one launch: blocks of the mask,
+/// each with relative positions of its own.
+template <DeviceElement T, Axis R, Axis H, Axis D, class Query, class Key, class Value>
+void attend_windows(Engine<T>& engine, View<T, R, H, D> y, const Query& query, const Key& key,
+                    const Value& value, double scale, const RelativePosition<T>& bias) {
+  check_attention(y, query, key, value);
+  check_windows(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
+  const auto input = []<class U, Axis... Axes>(const View<U, Axes...>& view) {
+    return erase(View<const T, Axes...>(view));
+  };
+  const AttendCall<T> call{erase(y),
+                           input(query),
+                           input(key),
+                           input(value),
+                           static_cast<float>(scale),
+                           MaskRule(EqualBlocks{bias.area()}),
+                           bias};
+  attend_with(engine, call, kernel_for(call));
 }
 
 }  // namespace stamp::cuda

@@ -6,12 +6,15 @@
 #include <stamp/cuda/activation.hpp>
 #include <stamp/cuda/add.hpp>
 #include <stamp/cuda/attend.hpp>
+#include <stamp/cuda/cut_picture.hpp>
 #include <stamp/cuda/embed.hpp>
 #include <stamp/cuda/largest.hpp>
 #include <stamp/cuda/matmul.hpp>
 #include <stamp/cuda/memory.hpp>
 #include <stamp/cuda/norm.hpp>
+#include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/rotate.hpp>
+#include <stamp/cuda/threshold_picture.hpp>
 #include <stamp/ops/sam_backend.hpp>
 
 namespace stamp::cuda {
@@ -22,5 +25,7 @@ using Backend = Engine<bfloat16>;
 // Last, because a compiler remembers a concept's first answer.
 static_assert(stamp::SamBackend<Engine<float>>);
 static_assert(stamp::SamBackend<Engine<bfloat16>>);
+static_assert(requirement::CutsPictures<Engine<bfloat16>>);
+static_assert(requirement::ThresholdsPictures<Engine<bfloat16>>);
 
 }  // namespace stamp::cuda

@@ -25,13 +25,27 @@ template <class T>
          stride * static_cast<Index>(sizeof(T)) % 16 == 0;
 }
 
+/// What a LayerNorm is told: weight and bias [columns].
+template <class T>
+struct LayerNorm {
+  const T* weight;
+  const T* bias;
+  Index columns;
+  float eps;
+};
+
 namespace kernel {
 
 template <DeviceElement T>
 void rms_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, float eps);
+/// y = layer_norm(x)'s rows `index` (ops/windows.hpp); row by row where `index` is null.
 template <DeviceElement T>
-void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, const T* bias,
-                float eps);
+void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const std::int32_t* index,
+                const LayerNorm<T>& norm);
+/// x += z's rows `index`, then y = layer_norm(x); row by row where `index` is null.
+template <DeviceElement T>
+void add_layer_norm(Stream stream, Erased<T> y, Erased<T> x, Erased<const T> z,
+                    const std::int32_t* index, const LayerNorm<T>& norm);
 
 template <DeviceElement T>
 void quick_gelu(Stream stream, Erased<T> x);
@@ -44,6 +58,9 @@ void swiglu(Stream stream, Erased<T> gate, Erased<const T> up);
 
 template <DeviceElement T>
 void add(Stream stream, Erased<T> y, Erased<const T> x);
+/// z = y + x
+template <DeviceElement T>
+void sum(Stream stream, Erased<T> z, Erased<const T> y, Erased<const T> x);
 template <DeviceElement T>
 void copy(Stream stream, Erased<T> y, Erased<const T> x);
 

@@ -3,7 +3,6 @@
 // bytes travel to the host.
 #pragma once
 
-#include <cstring>
 #include <stamp/cuda/kernels.hpp>
 #include <stamp/cuda/memory.hpp>
 
@@ -17,11 +16,7 @@ void first_largest(Engine<T>& engine, std::span<std::int32_t> places, View<T, R,
   const auto found = engine.template allocate<std::int32_t>(x.template axis_at<0>());
   const Erased<const T> rows{x.data(), x.extents()[0], x.extents()[1], x.stride()};
   kernel::largest<T>(engine.device().stream(), found.data(), rows);
-  engine.device().download(found.data(), found.size() * static_cast<Index>(sizeof(std::int32_t)),
-                           [&](const std::byte* chunk, Index begin, Index count) {
-                             std::memcpy(reinterpret_cast<std::byte*>(places.data()) + begin, chunk,
-                                         static_cast<std::size_t>(count));
-                           });
+  detail::download_bytes(engine.device(), places, found.data());
 }
 
 }  // namespace stamp::cuda

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <stamp/cuda/attend/attention.hpp>
 #include <stamp/cuda/element.hpp>
 #include <stamp/cuda/kept.hpp>
 #include <stamp/cuda/precision.hpp>
@@ -58,6 +59,10 @@ class Engine {
   };
   using Scratch = ArenaOf<ScratchSource>;
 
+  /// With the matrix kernel of attention that is named; where the device cannot run it, `mma`.
+  Engine(Index threads, Attention attention) : Engine(threads) {
+    attention_ = attention_here(attention);
+  }
   /// The first GPU. Error{resource} where there is none that can be used. The number of threads is
   /// what every engine takes; this one needs a single one.
   explicit Engine(Index = 1) : device_(std::make_shared<Device>()), arena_({device_.get()}) {}
@@ -147,6 +152,8 @@ class Engine {
 
   [[nodiscard]] Device& device() { return *device_; }
   [[nodiscard]] const Scratch& arena() const { return arena_; }
+  /// The matrix kernel that attention takes where it can run a call.
+  [[nodiscard]] Attention attention() const { return attention_; }
 
  private:
   template <class U>
@@ -190,10 +197,25 @@ class Engine {
     }
   }
 
+  Attention attention_ = Attention::mma;
   std::shared_ptr<Device> device_;
   Scratch arena_;
   Weights wanted_ = Weights::full;
   Weights weights_ = Weights::full;  ///< of the leaf that is being bound
 };
+
+namespace detail {
+
+/// Bytes of the device as they are; waits.
+template <class U>
+void download_bytes(Device& device, std::span<U> to, const U* from) {
+  device.download(from, static_cast<Index>(to.size_bytes()),
+                  [&](const std::byte* chunk, Index begin, Index count) {
+                    std::memcpy(reinterpret_cast<std::byte*>(to.data()) + begin, chunk,
+                                static_cast<std::size_t>(count));
+                  });
+}
+
+}  // namespace detail
 
 }  // namespace stamp::cuda

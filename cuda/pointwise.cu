@@ -9,23 +9,30 @@ namespace stamp::cuda::kernel {
 namespace {
 
 template <Element T, class Function>
-__global__ void pointwise(Erased<T> y, Erased<const T> x, bool aligned, Function function) {
+__global__ void pointwise(Erased<T> z, Erased<const T> y, Erased<const T> x, bool aligned,
+                          Function function) {
   DeviceBlock<NoRegisters> block;
-  pointwise_body(block, y, x, aligned, function);
-}
-
-template <Element T, class Function>
-void launch(Stream stream, Erased<T> y, Erased<const T> x, Function function) {
-  if (y.rows == 0 || y.columns == 0) return;
-  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(x.data, x.stride);
-  const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
-  pointwise<<<blocks(y.rows * chunks), pointwise_threads, 0, stream>>>(y, x, aligned, function);
-  check_launch();
+  pointwise_body(block, z, y, x, aligned, function);
 }
 
 template <Element T>
 [[nodiscard]] Erased<const T> as_input(Erased<T> x) {
   return {x.data, x.rows, x.columns, x.stride};
+}
+
+template <Element T, class Function>
+void launch(Stream stream, Erased<T> z, Erased<const T> y, Erased<const T> x, Function function) {
+  if (z.rows == 0 || z.columns == 0) return;
+  const bool aligned = aligned_rows(z.data, z.stride) && aligned_rows(y.data, y.stride) &&
+                       aligned_rows(x.data, x.stride);
+  const Index chunks = (z.columns + pointwise_columns - 1) / pointwise_columns;
+  pointwise<<<blocks(z.rows * chunks), pointwise_threads, 0, stream>>>(z, y, x, aligned, function);
+  check_launch();
+}
+/// In place.
+template <Element T, class Function>
+void launch(Stream stream, Erased<T> y, Erased<const T> x, Function function) {
+  launch(stream, y, as_input(y), x, function);
 }
 
 }  // namespace
@@ -51,6 +58,10 @@ void add(Stream stream, Erased<T> y, Erased<const T> x) {
   launch(stream, y, x, Add{});
 }
 template <DeviceElement T>
+void sum(Stream stream, Erased<T> z, Erased<const T> y, Erased<const T> x) {
+  launch(stream, z, y, x, Add{});
+}
+template <DeviceElement T>
 void copy(Stream stream, Erased<T> y, Erased<const T> x) {
   launch(stream, y, x, Copy{});
 }
@@ -65,6 +76,8 @@ template void swiglu(Stream, Erased<float>, Erased<const float>);
 template void swiglu(Stream, Erased<bfloat16>, Erased<const bfloat16>);
 template void add(Stream, Erased<float>, Erased<const float>);
 template void add(Stream, Erased<bfloat16>, Erased<const bfloat16>);
+template void sum(Stream, Erased<float>, Erased<const float>, Erased<const float>);
+template void sum(Stream, Erased<bfloat16>, Erased<const bfloat16>, Erased<const bfloat16>);
 template void copy(Stream, Erased<float>, Erased<const float>);
 template void copy(Stream, Erased<bfloat16>, Erased<const bfloat16>);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// y[at] = f(y[at], x[at]) over rows: a thread takes eight neighbours, a block 2048 columns.
+// z[at] = f(y[at], x[at]) over rows: a thread takes eight neighbours, a block 2048 columns.
 #pragma once
 
 #include <stamp/cuda/block.cuh>
@@ -13,24 +13,23 @@ inline constexpr Index pointwise_columns = pointwise_threads * eight;
 
 struct NoRegisters {};
 
-/// for row, at: y[row][at] = function(y[row][at], x[row][at])
-/// Block (row · chunks + chunk). `x` may be `y`.
+/// for row, at: z[row][at] = function(y[row][at], x[row][at])
+/// Block (row · chunks + chunk). Any of the three may be another.
 template <Element T, class Block, class Function>
-__host__ __device__ void pointwise_body(Block& block, Erased<T> y, Erased<const T> x, bool aligned,
-                                        const Function& function) {
-  const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
+__host__ __device__ void pointwise_body(Block& block, Erased<T> z, Erased<const T> y,
+                                        Erased<const T> x, bool aligned, const Function& function) {
+  const Index chunks = (z.columns + pointwise_columns - 1) / pointwise_columns;
   const Index row = block.x() / chunks;
   const Index first = block.x() % chunks * pointwise_columns;
   block.each([&](int thread, NoRegisters&) {
     const Index at = first + thread * eight;
-    const Index left = y.columns - at;
+    const Index left = z.columns - at;
     if (left <= 0) return;
-    T* const to = y.data + row * y.stride + at;
-    Eight<T> values = load_eight<T>(to, left, aligned);
+    Eight<T> values = load_eight<T>(y.data + row * y.stride + at, left, aligned);
     const Eight<T> others = load_eight<T>(x.data + row * x.stride + at, left, aligned);
 #pragma unroll
     for (int i = 0; i < 8; ++i) values.at[i] = function(values.at[i], others.at[i]);
-    store_eight(to, values, left, aligned);
+    store_eight(z.data + row * z.stride + at, values, left, aligned);
   });
 }
 

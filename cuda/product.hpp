@@ -32,9 +32,12 @@ struct JoinedProducts {
 /// matters. Decoding has one.
 inline constexpr Index skinny_rows = 4;
 
+/// Outputs from which on a library tile fits.
+inline constexpr Index tile_outputs = 16;
+
 /// Few rows, or so few outputs that no library tile fits.
 [[nodiscard]] constexpr bool is_skinny(Index rows, Index out) {
-  return rows <= skinny_rows || out < 16;
+  return rows <= skinny_rows || out < tile_outputs;
 }
 
 /// The product library's part; false where it has no algorithm for such operands.

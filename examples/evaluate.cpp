@@ -16,10 +16,12 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <stamp/checkpoint/atomic_file.hpp>
+#include <stamp/checkpoint/json.hpp>
 #include <stamp/cpu.hpp>
+#include <stamp/cpu/sam.hpp>
 #include <stamp/image/cell_cover.hpp>
 #include <stamp/image/overlap.hpp>
-#include <stamp/session/sam_refiner.hpp>
 #include <vector>
 
 namespace {

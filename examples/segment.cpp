@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library in ten lines: load a checkpoint, ask about a picture, use the masks.
 #include <cstdio>
-#include <stamp/reference.hpp>
+#include <stamp/cpu.hpp>
 #include <stamp/stamp.hpp>
 
 int main(int argc, char** argv) {
@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    auto model = stamp::load<stamp::reference::Backend>(argv[1]);
+    auto model = stamp::load<stamp::cpu::Backend>(argv[1]);
     const auto answer = stamp::segment(model, stamp::read_image(argv[2]), argv[3]);
     std::printf("%s\n", answer.text.c_str());
     for (const auto& mask : answer.masks) {

@@ -20,7 +20,7 @@ struct AttendCall {
   ErasedHeads<const T> value;
   float scale;
   MaskRule mask;
-  RelativePosition<T> bias{};  ///< where it has none, its pointers are null
+  RelativePosition<T> bias{};  ///< of one map or of several; without any, its pointers are null
 
   [[nodiscard]] constexpr PackedRows packing() const {
     return {key.heads > 0 ? y.heads / key.heads : 1};
@@ -29,9 +29,13 @@ struct AttendCall {
   [[nodiscard]] constexpr Index packed_rows() const { return y.rows * packing().group; }
   [[nodiscard]] constexpr bool relative() const { return bias.vertical != nullptr; }
   /// What joins scale·q·k of a row, query head and key; only where `relative`.
+  /// `at` is a key of the row's own map.
   [[nodiscard]] constexpr float bias_of(Index row, Index head, Index at) const {
-    return widen(bias.vertical_of(row, head)[-(at / bias.width)]) +
-           widen(bias.horizontal_of(row, head)[-(at % bias.width)]);
+    const Index map = row / bias.area();
+    const RelativePosition<T> own = bias.of_map(map);
+    const Index first = map * bias.area();
+    return widen(own.vertical_of(row - first, head)[-((at - first) / bias.width)]) +
+           widen(own.horizontal_of(row - first, head)[-((at - first) % bias.width)]);
   }
 };
 
@@ -46,9 +50,10 @@ struct AttendParts {
 
 /// The ladder of kernels, each held against the one before.
 enum class AttendKernel {
-  naive,  ///< a warp a row and head, key by key; any head size up to 256
-  tiled,  ///< tiles in shared memory, online softmax, float arithmetic; head sizes up to 128
-  tensor  ///< bfloat16 tensor cores; head sizes that are multiples of 16 up to 128
+  naive,   ///< a warp a row and head, key by key; any head size up to 256
+  tiled,   ///< tiles in shared memory, online softmax, float arithmetic; head sizes up to 128
+  tensor,  ///< bfloat16 tensor cores; head sizes that are multiples of 16 up to 128
+  hopper  ///< bfloat16 warpgroup products fed by box copies; head sizes 64, 80 and 128, sm_90a only
 };
 
 }  // namespace stamp::cuda

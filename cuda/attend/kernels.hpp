@@ -2,6 +2,7 @@
 // The launches of the attention kernels, behind the door in attend.hpp.
 #pragma once
 
+#include <stamp/cuda/attend/attention.hpp>
 #include <stamp/cuda/attend/call.hpp>
 #include <stamp/cuda/kernels.hpp>
 
@@ -14,18 +15,38 @@ struct AttendTile {
 };
 inline constexpr AttendTile tiled_tile{32, 32};
 inline constexpr AttendTile tensor_tile{64, 64};
+inline constexpr AttendTile hopper_tile{128, 128};
 
-/// The best kernel that can run a call: by element type, head size and alignment alone.
+/// Every operand's rows begin where 16 bytes can be read at once.
+template <class T>
+[[nodiscard]] bool aligned_call(const AttendCall<T>& call) {
+  return aligned_rows(call.y.data, call.y.stride) &&
+         aligned_rows(call.query.data, call.query.stride) &&
+         aligned_rows(call.key.data, call.key.stride) &&
+         aligned_rows(call.value.data, call.value.stride);
+}
+
+/// The Hopper kernel can compute a call: by head size, alignment, scale and relative positions; not
+/// whether this device has it (attention_here).
 template <DeviceElement T>
-[[nodiscard]] AttendKernel kernel_for(const AttendCall<T>& call) {
+[[nodiscard]] bool hopper_can(const AttendCall<T>& call) {
+  const bool head = call.y.dim == 64 || call.y.dim == 80 || call.y.dim == 128;
+  return std::same_as<T, bfloat16> && head && !call.relative() && call.scale > 0 &&
+         call.key.rows > 0 && aligned_call(call);
+}
+
+/// The best kernel that can run a call: by element type, head size and alignment alone. Where
+/// Hopper's is wanted it takes calls of more rows than one tile of the other.
+template <DeviceElement T>
+[[nodiscard]] AttendKernel kernel_for(const AttendCall<T>& call,
+                                      Attention attention = Attention::mma) {
+  if (attention == Attention::hopper && hopper_can(call) && call.packed_rows() > tensor_tile.rows) {
+    return AttendKernel::hopper;
+  }
   constexpr Index largest_tiled = 128;
   if (call.y.dim > largest_tiled) return AttendKernel::naive;
   if constexpr (std::same_as<T, bfloat16>) {
-    const bool aligned = aligned_rows(call.y.data, call.y.stride) &&
-                         aligned_rows(call.query.data, call.query.stride) &&
-                         aligned_rows(call.key.data, call.key.stride) &&
-                         aligned_rows(call.value.data, call.value.stride);
-    if (call.y.dim % 16 == 0 && call.y.dim > 0 && aligned) return AttendKernel::tensor;
+    if (call.y.dim % 16 == 0 && call.y.dim > 0 && aligned_call(call)) return AttendKernel::tensor;
   }
   return AttendKernel::tiled;
 }
@@ -35,9 +56,12 @@ template <class T>
 [[nodiscard]] Index parts_for(const AttendCall<T>& call, AttendKernel kernel,
                               Index multiprocessors) {
   if (kernel == AttendKernel::naive) return 1;
-  const AttendTile tile = kernel == AttendKernel::tensor ? tensor_tile : tiled_tile;
+  const AttendTile tile = kernel == AttendKernel::hopper   ? hopper_tile
+                          : kernel == AttendKernel::tensor ? tensor_tile
+                                                           : tiled_tile;
+  const Index keys = call.relative() ? call.bias.area() : call.key.rows;  // that a row can see
   return split_keys(divide_up(call.packed_rows(), tile.rows) * call.key.heads,
-                    divide_up(call.key.rows, tile.keys), multiprocessors);
+                    divide_up(keys, tile.keys), multiprocessors);
 }
 
 namespace kernel {
@@ -47,6 +71,7 @@ void attend_naive(Stream stream, const AttendCall<T>& call);
 template <DeviceElement T>
 void attend_tiled(Stream stream, const AttendCall<T>& call, const AttendParts& parts);
 void attend_tensor(Stream stream, const AttendCall<bfloat16>& call, const AttendParts& parts);
+void attend_hopper(Stream stream, const AttendCall<bfloat16>& call, const AttendParts& parts);
 template <DeviceElement T>
 void attend_combine(Stream stream, const AttendCall<T>& call, const AttendParts& parts);
 

@@ -15,6 +15,7 @@ class MaskRule {
   explicit constexpr MaskRule(Bidirectional mask) : kind_(Kind::bidirectional), a_(mask.keys) {}
   explicit constexpr MaskRule(BlockDiagonal mask)
       : kind_(Kind::block_diagonal), a_(mask.count), numbers_(mask.boundaries) {}
+  explicit constexpr MaskRule(EqualBlocks mask) : kind_(Kind::equal_blocks), a_(mask.size) {}
   explicit constexpr MaskRule(HybridMask mask)
       : kind_(Kind::hybrid), a_(mask.history), b_(mask.masks) {}
   explicit constexpr MaskRule(MaskRows mask)
@@ -37,6 +38,7 @@ class MaskRule {
     causal,
     bidirectional,
     block_diagonal,
+    equal_blocks,
     hybrid,
     mask_rows,
     mask_blocks,
@@ -51,6 +53,8 @@ class MaskRule {
         return Bidirectional{a_}.visible(row);
       case Kind::block_diagonal:
         return BlockDiagonal{numbers_, a_}.visible(row);
+      case Kind::equal_blocks:
+        return EqualBlocks{a_}.visible(row);
       case Kind::hybrid:
         return HybridMask{a_, b_}.visible(row);
       case Kind::mask_rows:

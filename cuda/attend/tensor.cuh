@@ -7,6 +7,7 @@
 #include <cmath>
 #include <stamp/cuda/attend/call.hpp>
 #include <stamp/cuda/attend/mma.cuh>
+#include <stamp/cuda/attend/row_intervals.cuh>
 #include <stamp/tensor/element.hpp>
 
 namespace stamp::cuda {
@@ -24,22 +25,6 @@ struct TensorShared {
   bfloat16 key[2][tensor_keys][row];
   bfloat16 value[2][tensor_keys][row];
   Visible visible[tensor_rows];
-};
-
-/// What a thread knows of one of its two rows.
-struct TensorRow {
-  int history_begin, history_end, own_begin, own_end;
-  __device__ explicit TensorRow(const Visible& seen)
-      : history_begin(static_cast<int>(seen.history.begin)),
-        history_end(static_cast<int>(seen.history.end)),
-        own_begin(static_cast<int>(seen.own.begin)),
-        own_end(static_cast<int>(seen.own.end)) {}
-  [[nodiscard]] __device__ bool sees(int key) const {
-    return (key >= history_begin && key < history_end) || (key >= own_begin && key < own_end);
-  }
-  [[nodiscard]] __device__ bool sees_all(int begin, int end) const {
-    return (begin >= history_begin && end <= history_end) || (begin >= own_begin && end <= own_end);
-  }
 };
 
 /// Starts copying a tile of keys and values; rows behind the tile and columns behind the head
@@ -66,21 +51,28 @@ __device__ inline void start_tile(TensorShared<dim>& shared, int stage,
 class TensorBias {
  public:
   __device__ TensorBias(const AttendCall<bfloat16>& call, Index row, Index head)
-      : vertical_(call.bias.vertical_of(row, head)),
-        horizontal_(call.bias.horizontal_of(row, head)),
-        width_(static_cast<int>(call.bias.width)),
-        row_share_(1 / static_cast<float>(call.bias.width)) {}
+      : width_(static_cast<int>(call.bias.width)), row_share_(1 / static_cast<float>(width_)) {
+    const auto area = static_cast<int>(call.bias.area());
+    const int map = static_cast<int>(row) / area;
+    const RelativePosition<bfloat16> own = call.bias.of_map(map);
+    first_ = map * area;
+    vertical_ = own.vertical_of(row - first_, head);
+    horizontal_ = own.horizontal_of(row - first_, head);
+  }
+  /// `key` is one of the row's own map.
   [[nodiscard]] __device__ float at(int key) const {
     constexpr float log2_e = 1.4426950408889634F;
-    // key / width: half a column from the nearest multiple, which the product's error, below
-    // key·2^-23 of a row, does not reach on maps of up to 2^21 positions.
-    const int down = static_cast<int>((static_cast<float>(key) + 0.5F) * row_share_);
-    return (widen(vertical_[-down]) + widen(horizontal_[down * width_ - key])) * log2_e;
+    const int place = key - first_;
+    // place / width: half a column from the nearest multiple, which the product's error, below
+    // place·2^-23 of a row, does not reach on maps of up to 2^21 positions.
+    const int down = static_cast<int>((static_cast<float>(place) + 0.5F) * row_share_);
+    return (widen(vertical_[-down]) + widen(horizontal_[down * width_ - place])) * log2_e;
   }
 
  private:
   const bfloat16* vertical_;
   const bfloat16* horizontal_;
+  int first_;  ///< key of the row's map
   int width_;
   float row_share_;
 };
@@ -120,8 +112,8 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
 
   // This thread's two rows: warp·16 + g and 8 below.
   const Index packed[2] = {first + warp * 16 + g, first + warp * 16 + g + 8};
-  const TensorRow seen[2] = {TensorRow(shared.visible[warp * 16 + g]),
-                             TensorRow(shared.visible[warp * 16 + g + 8])};
+  const RowIntervals seen[2] = {RowIntervals(shared.visible[warp * 16 + g]),
+                                RowIntervals(shared.visible[warp * 16 + g + 8])};
   std::uint32_t query[steps][4];
 #pragma unroll
   for (int step = 0; step < steps; ++step) {
@@ -194,7 +186,10 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           const int key = begin + block * 8 + t * 2 + i % 2;
-          if (key < end) score[block][i] += bias[i / 2].at(key);
+          // A tile may reach into the next map, whose keys are none of this row's.
+          if (whole || (key < end && seen[i / 2].sees(key))) {
+            score[block][i] += bias[i / 2].at(key);
+          }
         }
       }
     }

@@ -9,6 +9,7 @@
 #include <stamp/checkpoint/folder.hpp>
 #include <stamp/checkpoint/scan.hpp>
 #include <stamp/checkpoint/tensor_file.hpp>
+#include <stamp/checkpoint/tensor_problems.hpp>
 #include <stamp/model/stamp/model.hpp>
 #include <stamp/reference/engine.hpp>
 

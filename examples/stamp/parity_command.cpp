@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
+#include <nlohmann/json.hpp>
 #include <stamp/checkpoint/atomic_file.hpp>
 #include <stamp/image/read.hpp>
 

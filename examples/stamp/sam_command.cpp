@@ -2,12 +2,16 @@
 // stamp sam: masks from points, a box or a coarse mask; and SAM for segment --refine.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+#include <stamp/checkpoint/atomic_file.hpp>
+#include <stamp/checkpoint/safetensors_writer.hpp>
 #include <stamp/image/overlay.hpp>
 #include <stamp/image/run_length.hpp>
 #include <stamp/image/write.hpp>
 #include <stamp/observe/recorder.hpp>
 #include <stamp/session/answer_files.hpp>
 #include <stamp/session/sam_refiner.hpp>
+#include <stamp/session/staging.hpp>
 
 #include "engines.hpp"
 #include "sam_parity.hpp"
@@ -121,7 +125,7 @@ int masks_about(const Settings& s, const Choice& choice, const Image& image, con
                                  .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
   std::vector<Bitmap> pictures;
   for (const SamMask& mask : masks) pictures.push_back(mask.picture);
-  detail::Staging staging(s.out);
+  Staging staging(s.out);
   for (std::size_t at = 0; at < masks.size(); ++at) {
     checkpoint::write_file_atomically(staging.add(mask_file(static_cast<Index>(at))),
                                       encode_png(masks[at].picture));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <iostream>
+#include <stamp/checkpoint/json.hpp>
 #include <stamp/text/tokenizer_file.hpp>
 
 #include "settings.hpp"

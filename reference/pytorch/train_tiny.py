@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 import dense_labels
+import export_tiny
 import tiny_stamp
 import warm_vision
 from muon import Optimizer
@@ -27,6 +28,8 @@ from team import Team
 
 COLUMNS = ("text", "mask", "point", "union", "told", "dense", "early", "iou", "point_iou", "early_iou", "exact", "start",
            "color_acc", "kind_acc", "first_acc", "twin_acc")
+AIDS = ("dense", "point")      # trained beside the model, never exported
+REST = 80                      # steps in which only the aids learn, behind --checkpoint
 SYSTEM = ("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
           "<|im_start|>user\n<|vision_start|>")
 
@@ -145,6 +148,8 @@ def main():
     p.add_argument("--state", type=Path, default=Path("build/tiny"))
     p.add_argument("--resume", action="store_true", help="go on from the last snapshot")
     p.add_argument("--vision", type=Path, help="take the tower from this file of warm_vision.py")
+    p.add_argument("--checkpoint", type=Path, help="begin with this exported model and its log; the aids, which are "
+                   "not exported, are learned anew while the model rests")
     p.add_argument("--seconds", type=float, default=5000, help="of training; the schedule ends there")
     p.add_argument("--decay", type=float, default=.35, help="last share of the time, falling to zero")
     p.add_argument("--batch", type=int, default=8)
@@ -179,6 +184,14 @@ def main():
             ema[n].copy_(s["ema"][n])
         optimizer.load(s["optimizer"])
         step, spent, images = s["step"], s["spent"], s["images"]
+    elif a.checkpoint:
+        for n, t in export_tiny.read(a.checkpoint).items():
+            weights[n].copy_(t)
+            ema[n].copy_(t)
+        log = (a.checkpoint / "training/log.csv").read_text()
+        (a.state / "log.csv").write_text(log)
+        step, spent, images = (int(x) for x in log.splitlines()[-1].split(",")[:3])
+    began, rest = step, REST if a.checkpoint and not a.resume else 0
     if a.vision or step == 0:
         for n, t in torch.load(a.vision or a.state / "warm.pt")["weights"].items():
             weights[n].copy_(t)
@@ -191,6 +204,8 @@ def main():
     mean, drawn = dict.fromkeys(COLUMNS, math.nan), warm_vision.batches(a.state / "pool", a.batch)
 
     def factor(name):
+        if step - began < rest:
+            return 10.0 if name.startswith(AIDS) else 0.0
         return a.vision_rate if name.startswith("visual") else 3.0 if "embed_tokens" in name else 1.0
 
     asked_to_stop = []
@@ -200,12 +215,13 @@ def main():
         start = time.time()
         leaf = {n: t.bfloat16().requires_grad_() for n, t in weights.items()}
         grads, stats = team.gradients(losses, leaf, batch, head_ids, mask_id, a.passes if step % a.mask_every == 0 else 0,
-                                      step % a.see_every == 0)
+                                      step % a.see_every == 0 or step - began < rest)
         norm = float(torch.sqrt(sum(g.square().sum() for g in grads.values())))
         for g in grads.values():
             g.mul_(min(1.0, 1 / norm))
         left = (a.seconds - spent) / (a.decay * a.seconds)
-        scale = min(1, (step + 1) / 40) * min(1.0, max(.01, left))
+        warm = step + 1 if rest == 0 or step - began < rest else step + 1 - began - rest
+        scale = min(1, warm / 40) * min(1.0, max(.01, left))
         optimizer.step(grads, scale * a.rate, factor)
         keep = min(a.average, (1 + step) / (10 + step))
         for n in ema:

@@ -2,6 +2,7 @@
 // Rows 1 to 39 and 62 of docs/bad-input.md, through the command: a checkpoint that is broken
 // in one place ends with exit code 3 and one line that says where. The unit tests know the details.
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "broken_model.hpp"
 

@@ -7,10 +7,13 @@
 #include <stamp/cuda/attend/combine.cuh>
 #include <stamp/cuda/attend/naive.cuh>
 #include <stamp/cuda/attend/tiled.cuh>
+#include <stamp/cuda/cut_picture.cuh>
 #include <stamp/cuda/largest.cuh>
 #include <stamp/cuda/norm.cuh>
+#include <stamp/cuda/norm_matmul.cuh>
 #include <stamp/cuda/product.cuh>
 #include <stamp/cuda/rotate.cuh>
+#include <stamp/cuda/threshold_picture.cuh>
 
 namespace stamp::test::walked {
 
@@ -23,24 +26,45 @@ void rms_norm(Erased<T> y, Erased<const T> x, const T* weight, float eps) {
                       [&](auto& block) { rms_norm_body(block, shared.data(), y, x, weight, eps); });
 }
 template <Element T>
-void layer_norm(Erased<T> y, Erased<const T> x, const T* weight, const T* bias, float eps) {
+void layer_norm(Erased<T> y, Erased<const T> x, const std::int32_t* index,
+                const LayerNorm<T>& norm) {
   std::vector<float> shared(norm_shared);
   walk<NormRegisters>(norm_threads, y.rows, 1, 1, shared, [&](auto& block) {
-    layer_norm_body(block, shared.data(), y, x, weight, bias, eps);
+    layer_norm_body(block, shared.data(), y, x, index, norm);
+  });
+}
+template <Element T>
+void add_layer_norm(Erased<T> y, Erased<T> x, Erased<const T> z, const std::int32_t* index,
+                    const LayerNorm<T>& norm) {
+  std::vector<float> shared(norm_shared);
+  walk<NormRegisters>(norm_threads, y.rows, 1, 1, shared, [&](auto& block) {
+    add_layer_norm_body(block, shared.data(), y, x, z, index, norm);
+  });
+}
+template <Element T>
+void norm_matmul(const NormMatmul<T>& call) {
+  const Index groups = (call.y.rows + norm_matmul_rows - 1) / norm_matmul_rows;
+  walk<NormMatmulRegisters>(norm_matmul_threads, groups, [&](auto& block) {
+    norm_matmul_body(block, call, aligned_operands(call));
   });
 }
 
 namespace {
-template <Element T, class Function>
-void pointwise(Erased<T> y, Erased<const T> x, Function function) {
-  const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(x.data, x.stride);
-  const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
-  walk<NoRegisters>(pointwise_threads, y.rows * chunks,
-                    [&](auto& block) { pointwise_body(block, y, x, aligned, function); });
-}
 template <Element T>
 Erased<const T> as_input(Erased<T> x) {
   return {x.data, x.rows, x.columns, x.stride};
+}
+template <Element T, class Function>
+void pointwise(Erased<T> z, Erased<const T> y, Erased<const T> x, Function function) {
+  const bool aligned = aligned_rows(z.data, z.stride) && aligned_rows(y.data, y.stride) &&
+                       aligned_rows(x.data, x.stride);
+  const Index chunks = (z.columns + pointwise_columns - 1) / pointwise_columns;
+  walk<NoRegisters>(pointwise_threads, z.rows * chunks,
+                    [&](auto& block) { pointwise_body(block, z, y, x, aligned, function); });
+}
+template <Element T, class Function>
+void pointwise(Erased<T> y, Erased<const T> x, Function function) {
+  pointwise(y, as_input(y), x, function);
 }
 }  // namespace
 
@@ -63,6 +87,10 @@ void swiglu(Erased<T> gate, Erased<const T> up) {
 template <Element T>
 void add(Erased<T> y, Erased<const T> x) {
   pointwise(y, x, Add{});
+}
+template <Element T>
+void sum(Erased<T> z, Erased<const T> y, Erased<const T> x) {
+  pointwise(z, y, x, Add{});
 }
 template <Element T>
 void copy(Erased<T> y, Erased<const T> x) {
@@ -95,6 +123,46 @@ void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which) {
   const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
   walk<NoRegisters>(pointwise_threads, y.rows * chunks,
                     [&](auto& block) { gather_body(block, y, x, which, aligned); });
+}
+
+template <Element T>
+void cut_picture(Erased<T> y, const std::uint8_t* pixels, const PictureCut& cut) {
+  const auto resident = [](const FixedFilter& filter) {
+    return ByteFilter{filter.firsts.data(), filter.sizes.data(), filter.weights.data(),
+                      static_cast<std::int32_t>(filter.widest), filter.bits};
+  };
+  const Index width = cut.resized_width();
+  std::vector<std::uint8_t> wide(static_cast<std::size_t>(cut.height * width * 3), 77);
+  std::vector<std::uint8_t> whole(static_cast<std::size_t>(cut.resized_height() * width * 3), 77);
+  if (cut.across.outputs() > 0) {
+    walk<PictureRegisters>(
+        picture_threads, cut.height * picture_chunks(width * 3), [&](auto& block) {
+          resize_across_body(block, wide.data(), pixels, cut.width, width, resident(cut.across));
+        });
+    pixels = wide.data();
+  }
+  if (cut.down.outputs() > 0) {
+    walk<PictureRegisters>(
+        picture_threads, cut.resized_height() * picture_chunks(width * 3), [&](auto& block) {
+          resize_down_body(block, whole.data(), pixels, width * 3, resident(cut.down));
+        });
+    pixels = whole.data();
+  }
+  std::vector<T> levels;
+  for (const auto& channel : cut.levels) {
+    for (const float level : channel) levels.push_back(narrow<T>(level));
+  }
+  walk<PictureRegisters>(picture_threads, y.rows, [&](auto& block) {
+    cut_patches_body(block, y, pixels, levels.data(),
+                     PatchOrder{width, cut.side, cut.frames, cut.merge});
+  });
+}
+
+void threshold_picture(const ThresholdPicture& call) {
+  std::vector<ThresholdRegisters> shared(threshold_threads);
+  walk<ThresholdRegisters>(threshold_threads, call.height, [&](auto& block) {
+    threshold_picture_body(block, shared.data(), call);
+  });
 }
 
 namespace {
@@ -149,6 +217,7 @@ void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
   const AttendParts parts{count, largest.data(), sum.data(), values.data()};
   if constexpr (std::same_as<T, bfloat16>) {
     if (kernel == AttendKernel::tensor) attend_tensor(call, parts);
+    if (kernel == AttendKernel::hopper) attend_hopper(call, parts);
   }
   if (kernel == AttendKernel::tiled) {
     walk<TiledRegisters>(
@@ -162,18 +231,26 @@ void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
 }
 
 template void rms_norm(Erased<float>, Erased<const float>, const float*, float);
-template void layer_norm(Erased<float>, Erased<const float>, const float*, const float*, float);
+template void layer_norm(Erased<float>, Erased<const float>, const std::int32_t*,
+                         const LayerNorm<float>&);
+template void add_layer_norm(Erased<float>, Erased<float>, Erased<const float>, const std::int32_t*,
+                             const LayerNorm<float>&);
+template void norm_matmul(const NormMatmul<float>&);
+template void norm_matmul(const NormMatmul<bfloat16>&);
 template void quick_gelu(Erased<float>);
 template void gelu(Erased<float>);
 template void relu(Erased<float>);
 template void relu(Erased<bfloat16>);
 template void swiglu(Erased<float>, Erased<const float>);
 template void add(Erased<float>, Erased<const float>);
+template void sum(Erased<float>, Erased<const float>, Erased<const float>);
 template void copy(Erased<float>, Erased<const float>);
 template void rotate(ErasedHeads<float>, Erased<const float>, Erased<const float>);
 template void rotate_and_store(ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
                                ErasedHeads<const float>, ErasedHeads<const float>,
                                Erased<const float>, Erased<const float>);
+template void cut_picture(Erased<float>, const std::uint8_t*, const PictureCut&);
+template void cut_picture(Erased<bfloat16>, const std::uint8_t*, const PictureCut&);
 template void largest(std::int32_t*, Erased<const float>);
 template void largest(std::int32_t*, Erased<const bfloat16>);
 template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
@@ -184,12 +261,15 @@ template void skinny_swiglu(Erased<float>, Erased<const float>, const float*, co
 template void attend(const AttendCall<float>&, AttendKernel, Index);
 
 template void rms_norm(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, float);
-template void layer_norm(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, const bfloat16*,
-                         float);
+template void layer_norm(Erased<bfloat16>, Erased<const bfloat16>, const std::int32_t*,
+                         const LayerNorm<bfloat16>&);
+template void add_layer_norm(Erased<bfloat16>, Erased<bfloat16>, Erased<const bfloat16>,
+                             const std::int32_t*, const LayerNorm<bfloat16>&);
 template void quick_gelu(Erased<bfloat16>);
 template void gelu(Erased<bfloat16>);
 template void swiglu(Erased<bfloat16>, Erased<const bfloat16>);
 template void add(Erased<bfloat16>, Erased<const bfloat16>);
+template void sum(Erased<bfloat16>, Erased<const bfloat16>, Erased<const bfloat16>);
 template void copy(Erased<bfloat16>, Erased<const bfloat16>);
 template void rotate(ErasedHeads<bfloat16>, Erased<const float>, Erased<const float>);
 template void rotate_and_store(ErasedHeads<bfloat16>, ErasedHeads<bfloat16>, ErasedHeads<bfloat16>,

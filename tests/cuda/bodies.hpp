@@ -4,14 +4,23 @@
 #pragma once
 
 #include <stamp/cuda/attend/kernels.hpp>
+#include <stamp/cuda/cut_picture.hpp>
+#include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/product.hpp>
+#include <stamp/cuda/threshold_picture.hpp>
 
 namespace stamp::test::walked {
 
 template <Element T>
 void rms_norm(Erased<T> y, Erased<const T> x, const T* weight, float eps);
 template <Element T>
-void layer_norm(Erased<T> y, Erased<const T> x, const T* weight, const T* bias, float eps);
+void layer_norm(Erased<T> y, Erased<const T> x, const std::int32_t* index,
+                const cuda::LayerNorm<T>& norm);
+template <Element T>
+void add_layer_norm(Erased<T> y, Erased<T> x, Erased<const T> z, const std::int32_t* index,
+                    const cuda::LayerNorm<T>& norm);
+template <Element T>
+void norm_matmul(const cuda::NormMatmul<T>& call);
 template <Element T>
 void quick_gelu(Erased<T> x);
 template <Element T>
@@ -22,6 +31,8 @@ template <Element T>
 void swiglu(Erased<T> gate, Erased<const T> up);
 template <Element T>
 void add(Erased<T> y, Erased<const T> x);
+template <Element T>
+void sum(Erased<T> z, Erased<const T> y, Erased<const T> x);
 template <Element T>
 void copy(Erased<T> y, Erased<const T> x);
 template <Element T>
@@ -34,6 +45,10 @@ template <Element T>
 void largest(std::int32_t* places, Erased<const T> x);
 template <Element T>
 void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which);
+/// The passes that `cut` names, then the cut; filters as in cuda/cut_picture.hpp.
+template <Element T>
+void cut_picture(Erased<T> y, const std::uint8_t* pixels, const PictureCut& cut);
+void threshold_picture(const cuda::ThresholdPicture& call);
 template <Element T, class W = T>
 void skinny_products(const cuda::JoinedProducts<T, W>& products);
 template <Element T>
@@ -43,6 +58,10 @@ void skinny_swiglu(Erased<T> y, Erased<const T> x, const W* gate, const W* up,
                    const float* gate_scales = nullptr, const float* up_scales = nullptr);
 template <cuda::Code C>
 void widen_rows(Erased<bfloat16> wide, const C* codes, const float* scales);
+
+/// The Hopper kernel, on fibers (fibers/hopper.cpp). std::logic_error where it does what it must
+/// not.
+void attend_hopper(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);
 
 /// The tensor-core kernel, on fibers (fibers/tensor.cpp).
 void attend_tensor(const cuda::AttendCall<bfloat16>& call, const cuda::AttendParts& parts);

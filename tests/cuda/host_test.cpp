@@ -120,6 +120,7 @@ TEST(CudaMaskRule, IsThePolicyAndNeverPassesTheLastKey) {
   expect_same_rule(Causal{5}, 6, 11);
   expect_same_rule(Bidirectional{7}, 3, 7);
   expect_same_rule(BlockDiagonal{boundaries.data(), 3}, 9, 9);
+  expect_same_rule(EqualBlocks{3}, 9, 9);
   expect_same_rule(HybridMask{4, 5}, 9, 9);
   expect_same_rule(MaskRows{3, 6, 4}, 4, 10);
   expect_same_rule(MaskBlocks{histories.data(), 8, 2}, 6, 14);
@@ -163,6 +164,7 @@ TEST(CudaTiles, CoverWhatIsVisibleOnceAndNothingElse) {
     for (const Index first : {0, 5, 60}) {
       expect_covering(MaskRule(Causal{20}), first, 32, 130, width);
       expect_covering(MaskRule(BlockDiagonal{boundaries.data(), 4}), first, 32, 130, width);
+      expect_covering(MaskRule(EqualBlocks{26}), first, 32, 130, width);
       expect_covering(MaskRule(HybridMask{50, 60}), first, 32, 110, width);
       expect_covering(MaskRule(MaskRows{33, 50, 64}), first, 32, 114, width);
       expect_covering(MaskRule(MaskBlocks{histories.data(), 50, 32}), first, 32, 146, width);

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Reads the machine code of the kernels, which needs no GPU: the matrix kernels use tensor cores, in
-# every architecture that was built, the products of 8-bit weights have four loads of 16 bytes under
-# way before they use one, and no kernel keeps registers in local memory.
+# every architecture that was built, the products of 8-bit weights have four loads of 16 bytes under way
+# before they use one, no kernel keeps registers in local memory, and the kernel whose pixels are to
+# be the host's contracts no product and sum.
 # usage: sass.sh CUOBJDUMP LIBRARY; 77 where there is no cuobjdump
 set -euo pipefail
 dump=$1
@@ -13,10 +14,19 @@ if [[ ! -x $dump ]]; then
 fi
 # cuobjdump calls nvdisasm, which stands beside it.
 PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
-  /^[[:space:]]*arch = / { arch = $3 }
+  /^[[:space:]]*arch = / { arch = $3; kernel = "" }
   /Function : / { kernel = $3; kernels[arch]++ }
+  # Three Hopper kernels multiply by warpgroups what box copies bring, hand registers from
+  # warpgroup to warpgroup, and wait for products only where their source does: four groups each.
+  kernel ~ /6hopperILi/ { hopper[arch " " kernel] = 1 }
+  /[[:space:]]HGMMA\.64x128x16\.F32\.BF16/ { warpgroups[arch " " kernel] = 1 }
+  /[[:space:]]HGMMA.*gsb0/ { groups[arch " " kernel]++ }
+  /[[:space:]]UTMALDG\.3D/ { boxes[arch " " kernel] = 1 }
+  /[[:space:]]USETMAXREG/ { handed[arch " " kernel]++ }
   /[[:space:]](LDL|STL)[.[:space:]]/ { spilled[arch " " kernel] = 1 }
   /HMMA\.16816\.F32\.BF16/ { if (kernel ~ /tensor/) matrix[arch " " kernel] = 1 }
+  kernel ~ /threshold_rows/ { exact[arch " " kernel] = 1 }
+  kernel ~ /threshold_rows/ && /[[:space:]]FFMA[.[:space:]]/ { contracted[arch " " kernel] = 1 }
   kernel ~ /6tensorILi/ { wanted[arch " " kernel] = 1 }
   kernel ~ /(6skinny|12swiglu_codes)INS_8bfloat16E(a|NS0_11float8_e4m3)E/ {
     name = arch " " kernel
@@ -27,7 +37,20 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
   }
   END {
     for (arch in kernels) printf "%s: %d kernels\n", arch, kernels[arch]
+    for (name in hopper) {
+      hoppers++
+      if (name !~ /^sm_90a /) { print "Hopper kernel elsewhere: " name; bad = 1 }
+      if (!(name in warpgroups)) { print "no warpgroup products: " name; bad = 1 }
+      if (!(name in boxes)) { print "no box copies: " name; bad = 1 }
+      if (handed[name] != 2) { print "registers are not handed on: " name; bad = 1 }
+      if (groups[name] != 4) { print "products are waited for one by one: " name; bad = 1 }
+    }
+    if (hoppers != 3) { print "expected three Hopper kernels, found " hoppers + 0; bad = 1 }
+    printf "%d kernels multiply by warpgroups\n", hoppers
     for (name in spilled) { print "local memory: " name; bad = 1 }
+    for (name in contracted) { print "products contracted with sums: " name; bad = 1 }
+    for (name in exact) exact_count++
+    if (exact_count < 1) { print "expected a kernel threshold_rows, found none"; bad = 1 }
     for (name in wanted) { count++; if (!(name in matrix)) { print "no tensor cores: " name; bad = 1 } }
     for (name in codes) { streams++; if (codes[name] < 4) { print "few wide loads at once: " name; bad = 1 } }
     if (streams < 4) { print "expected four kernels of 8-bit weights an architecture, found " streams; bad = 1 }

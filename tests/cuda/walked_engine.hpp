@@ -115,6 +115,14 @@ void add(Walked<T>&, View<T, Axes...> y, In<T, Axes...> x) {
   check_same_shape("add", y, x);
   walked::add(walked::as_rows(y), walked::as_rows(x));
 }
+template <Element T, Axis R, Axis A, class X, class Y>
+void sum(Walked<T>&, View<T, R, A> z, const X& x, const Y& y) {
+  const In<T, R, A> one = x;
+  const In<T, R, A> other = y;
+  check_same_shape("sum", z, one);
+  check_same_shape("sum", z, other);
+  walked::sum<T>(erase(z), erase(one), erase(other));
+}
 template <Element T, Axis... Axes>
 void copy(Walked<T>&, View<T, Axes...> y, In<T, Axes...> x) {
   check_same_shape("copy", y, x);
@@ -128,15 +136,68 @@ void rms_norm(Walked<T>&, View<T, R, A> y, In<T, R, A> x,
   check_extent("rms_norm weight", y.template axis_at<1>(), weight.view().template axis_at<0>());
   walked::rms_norm(erase(y), erase(x), walked::resident<T>(weight).data(), static_cast<float>(eps));
 }
+namespace walked {
+
+/// use(norm) with the weights as the device would keep them.
+template <Element T, Axis A, class Use>
+void with_norm(A axis, const Tensor<float, A>& weight, const Tensor<float, A>& bias, double eps,
+               const Use& use) {
+  check_extent("layer_norm weight", axis, weight.view().template axis_at<0>());
+  check_extent("layer_norm bias", axis, bias.view().template axis_at<0>());
+  const std::vector<T> kept_weight = resident<T>(weight);
+  const std::vector<T> kept_bias = resident<T>(bias);
+  use(cuda::LayerNorm<T>{kept_weight.data(), kept_bias.data(), axis.size, static_cast<float>(eps)});
+}
+
+}  // namespace walked
+
 template <Element T, Axis R, Axis A>
 void layer_norm(Walked<T>&, View<T, R, A> y, In<T, R, A> x,
                 const std::type_identity_t<Tensor<float, A>>& weight,
                 const std::type_identity_t<Tensor<float, A>>& bias, double eps) {
   check_same_shape("layer_norm", y, x);
-  check_extent("layer_norm weight", y.template axis_at<1>(), weight.view().template axis_at<0>());
-  check_extent("layer_norm bias", y.template axis_at<1>(), bias.view().template axis_at<0>());
-  walked::layer_norm(erase(y), erase(x), walked::resident<T>(weight).data(),
-                     walked::resident<T>(bias).data(), static_cast<float>(eps));
+  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
+    walked::layer_norm<T>(erase(y), erase(x), nullptr, norm);
+  });
+}
+template <Element T, Axis R, Axis A, class Z>
+void add_layer_norm(Walked<T>&, View<T, R, A> y, View<T, R, A> x, const Z& z,
+                    const Tensor<float, A>& weight, const Tensor<float, A>& bias, double eps) {
+  const In<T, R, A> added = z;
+  check_same_shape("add", x, added);
+  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
+    walked::add_layer_norm<T>(erase(y), erase(x), erase(added), nullptr, norm);
+  });
+}
+template <Element T, Axis S, Axis R, Axis A, class U>
+void layer_norm_into_windows(Walked<T>&, View<T, S, A> y, const View<U, R, A>& x,
+                             std::span<const std::int32_t> index, const Tensor<float, A>& weight,
+                             const Tensor<float, A>& bias, double eps) {
+  check_count("layer_norm_into_windows", y.extents()[0], index.size());
+  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
+    walked::layer_norm<T>(erase(y), erase(View<const T, R, A>(x)), index.data(), norm);
+  });
+}
+template <Element T, Axis R, Axis S, Axis A, class U>
+void add_from_windows_layer_norm(Walked<T>&, View<T, R, A> y, View<T, R, A> x,
+                                 const View<U, S, A>& z, std::span<const std::int32_t> index,
+                                 const Tensor<float, A>& weight, const Tensor<float, A>& bias,
+                                 double eps) {
+  check_count("add_from_windows_layer_norm", x.extents()[0], index.size());
+  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
+    walked::add_layer_norm<T>(erase(y), erase(x), erase(View<const T, S, A>(z)), index.data(),
+                              norm);
+  });
+}
+
+template <Element T, Axis R, Axis O, Axis H, class X>
+void rms_norm_matmul(Walked<T>&, View<T, R, O> y, const X& x, const Tensor<float, H>& norm,
+                     double eps, const reference::Matrix<O, H>& w, const Tensor<float, O>& bias) {
+  const In<T, R, H> input = x;
+  walked::norm_matmul(
+      cuda::NormMatmul<T>{erase(y), erase(input), walked::resident<T>(norm).data(),
+                          walked::resident<T>(w.stored, w.out.size * w.in.size).data(),
+                          walked::resident<T>(bias).data(), static_cast<float>(eps)});
 }
 
 template <Element T, Axis R, Axis A>
@@ -220,7 +281,77 @@ void gather_rows(Walked<T>&, View<T, R, A> y, View<const T, S, A> x, In<std::int
   walked::gather(erase(y), erase(x), index.data());
 }
 
+template <Element T, Axis P, Axis L>
+void cut_picture(Walked<T>&, View<T, P, L> y, std::span<const std::uint8_t> pixels,
+                 const PictureCut& cut) {
+  check_cut_picture(y, pixels, cut);
+  walked::cut_picture(erase(y), pixels.data(), cut);
+}
+
+template <Element T>
+Foreground threshold_picture(Walked<T>&, std::span<std::uint8_t> cells,
+                             std::span<const float> logits, const InterpolatedAxis& rows,
+                             const InterpolatedAxis& columns, float threshold) {
+  check_threshold_picture(cells, logits, rows, columns);
+  const auto resident = [](const InterpolatedAxis& axis) {
+    return cuda::AxisReading{axis.first.data(), axis.second.data(), axis.share.data()};
+  };
+  std::vector<double> probabilities(rows.share.size(), NAN);
+  std::vector<std::int32_t> areas(rows.share.size(), -1);
+  walked::threshold_picture({cells.data(), probabilities.data(), areas.data(), logits.data(),
+                             columns.inputs, resident(rows), resident(columns), rows.outputs(),
+                             columns.outputs(), threshold});
+  Foreground foreground;
+  for (const double probability : probabilities) foreground.probability += probability;
+  for (const std::int32_t area : areas) foreground.area += area;
+  return foreground;
+}
+
+namespace walked {
+
 /// The kernels that need no tensor cores, one after the other, must agree; the last one's is y.
+template <Element T, Axis R, Axis H, Axis D>
+void attend_with_all(Walked<T>& engine, View<T, R, H, D> y, const cuda::AttendCall<T>& call) {
+  const auto frame = engine.frame();
+  std::vector<View<T, R, H, D>> others;
+  const auto run = [&](cuda::AttendKernel kernel, Index parts) {
+    const auto other = engine.template allocate<T>(y.template axis_at<0>(), y.template axis_at<1>(),
+                                                   y.template axis_at<2>());
+    cuda::AttendCall<T> beside = call;
+    beside.y = erase(other);
+    attend(beside, kernel, parts);
+    others.push_back(other);
+  };
+  run(cuda::AttendKernel::naive, 1);
+  run(cuda::AttendKernel::tiled, 3);
+  attend(call, cuda::AttendKernel::tiled, 1);
+  if (sizeof(T) == 2 && cuda::kernel_for(call) == cuda::AttendKernel::tensor) {
+    // It rounds the weights of the values, each by at most 2^-9 of itself.
+    float largest = 0;
+    for (Index row = 0; row < call.value.rows; ++row) {
+      for (Index at = 0; at < call.value.heads * call.value.dim; ++at) {
+        largest = std::max(largest, std::abs(widen(call.value.data[row * call.value.stride + at])));
+      }
+    }
+    for (const auto kernel : {cuda::AttendKernel::tensor, cuda::AttendKernel::hopper}) {
+      if (kernel == cuda::AttendKernel::hopper && !cuda::hopper_can(call)) continue;
+      for (const Index parts : {1, 3}) {
+        run(kernel, parts);
+        expect_agreement<T>("tensor cores", as_rows(View<const T, R, H, D>(y)),
+                            as_rows(View<const T, R, H, D>(others.back())),
+                            0x1p-9F * largest + 1e-5F);
+        others.pop_back();
+      }
+    }
+  }
+  for (const auto& other : others) {
+    expect_agreement<T>("two kernels", as_rows(View<const T, R, H, D>(y)),
+                        as_rows(View<const T, R, H, D>(other)));
+  }
+}
+
+}  // namespace walked
+
 template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
 void attend(Walked<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
             View<const T, K, KH, D> key, View<const T, K, KH, D> value, double scale, Mask mask,
@@ -231,49 +362,28 @@ void attend(Walked<T>& engine, View<T, R, H, D> y, In<T, R, H, D> query,
   }
   const Index rows = y.extents()[0];
   for (Index row = 0; row < rows; ++row) check_visible(mask.visible(row), row, key.extents()[0]);
-  cuda::AttendCall<T> call{erase(y),
-                           erase(query),
-                           erase(key),
-                           erase(value),
-                           static_cast<float>(scale),
-                           cuda::MaskRule(mask),
-                           bias};
-  const auto frame = engine.frame();
-  std::vector<View<T, R, H, D>> others;
-  const auto run = [&](cuda::AttendKernel kernel, Index parts) {
-    const auto other = engine.template allocate<T>(y.template axis_at<0>(), y.template axis_at<1>(),
-                                                   y.template axis_at<2>());
-    cuda::AttendCall<T> beside = call;
-    beside.y = erase(other);
-    walked::attend(beside, kernel, parts);
-    others.push_back(other);
-  };
-  run(cuda::AttendKernel::naive, 1);
-  run(cuda::AttendKernel::tiled, 3);
-  walked::attend(call, cuda::AttendKernel::tiled, 1);
-  if (sizeof(T) == 2 && cuda::kernel_for(call) == cuda::AttendKernel::tensor) {
-    // It rounds the weights of the values, each by at most 2^-9 of itself.
-    float largest = 0;
-    for (Index row = 0; row < value.extents()[0]; ++row) {
-      for (Index at = 0; at < value.row_size(); ++at) {
-        largest = std::max(largest, std::abs(widen(value.data()[row * value.stride() + at])));
-      }
-    }
-    for (const Index parts : {1, 3}) {
-      run(cuda::AttendKernel::tensor, parts);
-      walked::expect_agreement<T>("tensor cores", walked::as_rows(View<const T, R, H, D>(y)),
-                                  walked::as_rows(View<const T, R, H, D>(others.back())),
-                                  0x1p-9F * largest + 1e-5F);
-      others.pop_back();
-    }
-  }
-  for (const auto& other : others) {
-    walked::expect_agreement<T>("two kernels", walked::as_rows(View<const T, R, H, D>(y)),
-                                walked::as_rows(View<const T, R, H, D>(other)));
-  }
+  walked::attend_with_all(
+      engine, y,
+      cuda::AttendCall<T>{erase(y), erase(query), erase(key), erase(value),
+                          static_cast<float>(scale), cuda::MaskRule(mask), bias});
+}
+
+template <Element T, Axis R, Axis H, Axis D, Axis K, Axis KH, class Query>
+void attend_windows(Walked<T>& engine, View<T, R, H, D> y, const Query& query,
+                    const View<const T, K, KH, D>& key, const View<const T, K, KH, D>& value,
+                    double scale, const RelativePosition<T>& bias) {
+  const In<T, R, H, D> from = query;
+  check_attention(y, from, key, value);
+  check_windows(bias, y.extents()[0], y.extents()[1], key.extents()[0]);
+  walked::attend_with_all(engine, y,
+                          cuda::AttendCall<T>{erase(y), erase(from), erase(key), erase(value),
+                                              static_cast<float>(scale),
+                                              cuda::MaskRule(EqualBlocks{bias.area()}), bias});
 }
 
 static_assert(SamBackend<Walked<float>>);
 static_assert(SamBackend<Walked<bfloat16>>);
+static_assert(requirement::CutsPictures<Walked<float>>);
+static_assert(requirement::ThresholdsPictures<Walked<float>>);
 
 }  // namespace stamp::test

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // requirement::HasRmsNorm and HasLayerNorm on every engine.
+#include <stamp/ops/fused.hpp>
+
 #include "engines.hpp"
 
 namespace stamp::test {
@@ -93,6 +95,41 @@ TYPED_TEST(Norm, RmsNormRoundsTheQuotientBeforeTheWeight) {
   }
   if (sizeof(T) == 2) {
     EXPECT_LE(differ, 2);
+  }
+}
+
+TYPED_TEST(Norm, RmsNormAndProductInOneAreTheTwo) {
+  using T = typename TypeParam::Element;
+  auto& engine = this->backend;
+  struct Sizes {
+    Index rows, width, outputs, margin;
+  };
+  for (const auto& [rows, width, outputs, margin] :
+       {Sizes{1, 1, 1, 0}, Sizes{17, 96, 1, 0}, Sizes{8, 256, 1, 0}, Sizes{31, 61, 1, 1},
+        Sizes{9, 600, 1, 8}, Sizes{5, 40, 3, 0}, Sizes{0, 16, 1, 0}}) {
+    for (const double eps : {1e-6, 0.25}) {
+      const auto frame = engine.frame();
+      const StoredWeight norm(ElementType::float32, {width}, 1);
+      const StoredWeight weight(ElementType::bfloat16, {outputs, width}, 2);
+      const StoredWeight bias(ElementType::float32, {outputs}, 3);
+      const auto n = engine.vector(norm.stored(), Hidden{width});
+      const auto w = engine.matrix(weight.stored(), Logit{outputs}, Hidden{width});
+      const auto b = engine.vector(bias.stored(), Logit{outputs});
+      const Operand<TypeParam, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{width}, 4, margin);
+      const Operand<TypeParam, Tokens, Hidden> normal(engine, Tokens{rows}, Hidden{width}, 5);
+      const Operand<TypeParam, Tokens, Logit> two(engine, Tokens{rows}, Logit{outputs}, 6);
+      // Nine rows more, which are to stay as they are.
+      const Operand<TypeParam, Tokens, Logit> one(engine, Tokens{rows + 9}, Logit{outputs}, 7,
+                                                  margin);
+      rms_norm(engine, normal.view(), x.input(), n, eps);
+      matmul(engine, two.view(), normal.input(), w, b);
+      rms_norm_matmul(engine, stamp::rows(one.view(), 0, rows), x.view(), n, eps, w, b);
+      auto expected = two.found();
+      expected.insert(expected.end(), one.values().begin() + rows * outputs, one.values().end());
+      expect_close<T>(expected, one.found(),
+                      std::to_string(rows) + " rows of " + std::to_string(width));
+      EXPECT_EQ(x.values(), x.found()) << "the input was written to";
+    }
   }
 }
 

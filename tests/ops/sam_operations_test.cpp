@@ -2,6 +2,7 @@
 // The operations of SamBackend on every engine, and the convolutions made of them, against plain
 // loops.
 #include <stamp/nn/convolution.hpp>
+#include <stamp/ops/windows.hpp>
 
 #include "engines.hpp"
 
@@ -61,6 +62,87 @@ TYPED_TEST(SamOperation, GatherRowsNamesWhatDoesNotFit) {
       "gather_rows: expected Hidden 5, found Hidden 3");
 }
 
+/// A norm's weights, random, in the engine's memory.
+template <SamBackend B>
+struct NormWeights {
+  StoredWeight weight, bias;
+  typename B::template Vector<VisionHidden> w, b;
+  NormWeights(B& engine, Index width)
+      : weight(ElementType::float32, {width}, 1),
+        bias(ElementType::bfloat16, {width}, 2),
+        w(engine.vector(weight.stored(), VisionHidden{width})),
+        b(engine.vector(bias.stored(), VisionHidden{width})) {}
+};
+
+TYPED_TEST(SamOperation, ResidualAndLayerNormInOneAreTheTwoBitForBit) {
+  auto& engine = this->backend;
+  for (const auto& [rows, width, margin] :
+       {std::tuple<Index, Index, Index>{1, 1, 0}, {7, 61, 1}, {3, 256, 0}, {5, 600, 2}}) {
+    const auto frame = engine.frame();
+    const NormWeights<TypeParam> norm(engine, width);
+    using Matrix = Operand<TypeParam, Patches, VisionHidden>;
+    const Patches count{rows};
+    const Matrix x(engine, count, VisionHidden{width}, 3, margin);
+    const Matrix same(engine, count, VisionHidden{width}, 3, margin);
+    const Matrix z(engine, count, VisionHidden{width}, 4, margin);
+    const Matrix y(engine, count, VisionHidden{width}, 5, margin);
+    const Matrix expected(engine, count, VisionHidden{width}, 6);
+    add(engine, same.view(), z.input());
+    layer_norm(engine, expected.view(), same.input(), norm.w, norm.b, 0.25);
+    add_layer_norm(engine, y.view(), x.view(), z.view(), norm.w, norm.b, 0.25);
+    EXPECT_EQ(x.found(), same.found()) << "the residual";
+    EXPECT_EQ(y.found(), expected.found());
+  }
+}
+
+TYPED_TEST(SamOperation, LayerNormOnTheWayIntoWindowsAndBackIsTheStepsBitForBit) {
+  auto& engine = this->backend;
+  using Matrix = Operand<TypeParam, Patches, VisionHidden>;
+  const std::vector<std::int32_t> in{4, -1, 0, 2, -3, 1, 4, 3};
+  const std::vector<std::int32_t> out{2, 5, -1, 7, 0};
+  for (const auto& [width, margin] : {std::pair<Index, Index>{1, 0}, {61, 1}, {600, 0}}) {
+    const auto frame = engine.frame();
+    const NormWeights<TypeParam> norm(engine, width);
+    const VisionHidden hidden{width};
+    const Matrix x(engine, Patches{5}, hidden, 3, margin);
+    const Matrix same(engine, Patches{5}, hidden, 3, margin);
+    const Matrix normal(engine, Patches{5}, hidden, 4);
+    const Matrix expected(engine, Patches{8}, hidden, 5, margin);
+    const Matrix cut(engine, Patches{8}, hidden, 6, margin);
+    layer_norm(engine, normal.view(), x.input(), norm.w, norm.b, 0.25);
+    gather_rows(engine, expected.view(), normal.input(), resident(engine, in));
+    layer_norm_into_windows(engine, cut.view(), x.view(), std::span<const std::int32_t>(in), norm.w,
+                            norm.b, 0.25);
+    EXPECT_EQ(cut.found(), expected.found());
+
+    if constexpr (numbers_stay_on_device<TypeParam>) {  // rows that are not there
+      const Matrix none(engine, Patches{2}, hidden, 10);
+      const std::vector<std::int32_t> beyond{5, 0};
+      layer_norm_into_windows(engine, none.view(), x.view(), std::span(beyond), norm.w, norm.b,
+                              0.25);
+      const Numbers found = none.found();
+      EXPECT_TRUE(std::isnan(found.front()));
+      EXPECT_FALSE(std::isnan(found.back()));
+      const Matrix stream(engine, Patches{2}, hidden, 11);
+      add_from_windows_layer_norm(engine, none.view(), stream.view(), x.view(), std::span(beyond),
+                                  norm.w, norm.b, 0.25);
+      EXPECT_TRUE(std::isnan(stream.found().front()));
+      EXPECT_FALSE(std::isnan(stream.found().back()));
+    }
+
+    const Matrix back(engine, Patches{5}, hidden, 7);
+    const Matrix after(engine, Patches{5}, hidden, 8);
+    const Matrix y(engine, Patches{5}, hidden, 9, margin);
+    gather_rows(engine, back.view(), cut.input(), resident(engine, out));
+    add(engine, same.view(), back.input());
+    layer_norm(engine, after.view(), same.input(), norm.w, norm.b, 0.25);
+    add_from_windows_layer_norm(engine, y.view(), x.view(), cut.view(),
+                                std::span<const std::int32_t>(out), norm.w, norm.b, 0.25);
+    EXPECT_EQ(x.found(), same.found()) << "the residual";
+    EXPECT_EQ(y.found(), after.found());
+  }
+}
+
 TYPED_TEST(SamOperation, ReluKeepsWhatIsPositive) {
   const Operand<TypeParam, Tokens, Hidden> x(this->backend, Tokens{7}, Hidden{61}, 1, 2);
   Numbers expected = x.values();
@@ -93,71 +175,110 @@ TYPED_TEST(SamOperation, ProductOfActivationsEqualsThePlainLoop) {
   }
 }
 
-/// softmax(scale·q·kᵀ + vertical + horizontal)·v, word by word from the sentence.
-TYPED_TEST(SamOperation, AttentionAddsRelativePositions) {
-  struct Shape {
-    Index height, width, heads, dim, margin;  // without a margin, rows are aligned
-  };
-  for (const Shape& s :
-       {Shape{1, 1, 1, 16, 0}, Shape{2, 2, 2, 16, 1}, Shape{3, 5, 2, 24, 1}, Shape{7, 4, 1, 80, 1},
-        Shape{7, 4, 1, 80, 0}, Shape{14, 14, 2, 16, 1}, Shape{14, 14, 2, 16, 0},
-        Shape{17, 19, 1, 16, 0}, Shape{3, 11, 1, 128, 0}}) {
-    auto& engine = this->backend;
-    const auto frame = engine.frame();
-    const Index count = s.height * s.width;
-    const Index wide = s.heads * s.dim;
-    const Operand<TypeParam, Patches, Queries> y(engine, Patches{count}, Queries{wide}, 1,
-                                                 s.margin);
-    const Operand<TypeParam, Patches, Queries> query(engine, Patches{count}, Queries{wide}, 2,
-                                                     2 * s.margin);
-    const Operand<TypeParam, Keys, KeyValues> key(engine, Keys{count}, KeyValues{wide}, 3,
-                                                  s.margin);
-    const Operand<TypeParam, Keys, KeyValues> value(engine, Keys{count}, KeyValues{wide}, 4);
-    const Operand<TypeParam, Patches, Offsets> down(engine, Patches{count * s.heads},
-                                                    Offsets{2 * s.height - 1}, 5);
-    const Operand<TypeParam, Patches, Offsets> across(engine, Patches{count * s.heads},
-                                                      Offsets{2 * s.width - 1}, 6);
-    const double scale = 1.5 / std::sqrt(static_cast<double>(s.dim));
-    attend(engine, split(y.view(), Heads{s.heads}, HeadDim{s.dim}),
-           split(query.input(), Heads{s.heads}, HeadDim{s.dim}),
-           split(key.input(), KvHeads{s.heads}, HeadDim{s.dim}),
-           split(value.input(), KvHeads{s.heads}, HeadDim{s.dim}), scale, Bidirectional{count},
-           {down.view().data(), across.view().data(), s.heads, s.height, s.width});
+struct MapShape {
+  Index maps, height, width, heads, dim, margin;  // without a margin, rows are aligned
+};
 
-    Numbers expected;
-    const auto at = [&](const auto& operand, Index row, Index head, Index d) {
-      return operand.values()[static_cast<std::size_t>(row * wide + head * s.dim + d)];
-    };
-    for (Index q = 0; q < count; ++q) {
-      for (Index head = 0; head < s.heads; ++head) {
-        Numbers weights;
-        double sum = 0;
-        for (Index k = 0; k < count; ++k) {
-          double score = 0;
-          for (Index d = 0; d < s.dim; ++d) score += at(query, q, head, d) * at(key, k, head, d);
-          const Index rows_apart = q / s.width - k / s.width + s.height - 1;
-          const Index columns_apart = q % s.width - k % s.width + s.width - 1;
-          const Index line = q * s.heads + head;
-          score =
-              scale * score +
-              down.values()[static_cast<std::size_t>(line * (2 * s.height - 1) + rows_apart)] +
-              across.values()[static_cast<std::size_t>(line * (2 * s.width - 1) + columns_apart)];
-          weights.push_back(std::exp(score));
-          sum += weights.back();
-        }
+/// softmax(scale·q·kᵀ + vertical + horizontal)·v in each map, word by word from the sentence.
+/// run(y, query, key, value, scale, bias) is what is tested.
+template <SamBackend B, class Run>
+void expect_relative_attention(B& engine, const MapShape& s, const Run& run) {
+  const auto frame = engine.frame();
+  const Index area = s.height * s.width;
+  const Index count = s.maps * area;
+  const Index wide = s.heads * s.dim;
+  const Operand<B, Patches, Queries> y(engine, Patches{count}, Queries{wide}, 1, s.margin);
+  const Operand<B, Patches, Queries> query(engine, Patches{count}, Queries{wide}, 2, 2 * s.margin);
+  const Operand<B, Keys, KeyValues> key(engine, Keys{count}, KeyValues{wide}, 3, s.margin);
+  const Operand<B, Keys, KeyValues> value(engine, Keys{count}, KeyValues{wide}, 4);
+  const Operand<B, Patches, Offsets> down(engine, Patches{count * s.heads},
+                                          Offsets{2 * s.height - 1}, 5);
+  const Operand<B, Patches, Offsets> across(engine, Patches{count * s.heads},
+                                            Offsets{2 * s.width - 1}, 6);
+  const double scale = 1.5 / std::sqrt(static_cast<double>(s.dim));
+  run(split(y.view(), Heads{s.heads}, HeadDim{s.dim}),
+      split(query.input(), Heads{s.heads}, HeadDim{s.dim}),
+      split(key.input(), KvHeads{s.heads}, HeadDim{s.dim}),
+      split(value.input(), KvHeads{s.heads}, HeadDim{s.dim}), scale,
+      RelativePosition<typename B::Element>{down.view().data(), across.view().data(), s.heads,
+                                            s.height, s.width});
+
+  Numbers expected;
+  const auto at = [&](const auto& operand, Index row, Index head, Index d) {
+    return operand.values()[static_cast<std::size_t>(row * wide + head * s.dim + d)];
+  };
+  for (Index q = 0; q < count; ++q) {
+    const Index first = q / area * area;  // of its map
+    for (Index head = 0; head < s.heads; ++head) {
+      Numbers weights;
+      double sum = 0;
+      for (Index k = 0; k < area; ++k) {
+        double score = 0;
         for (Index d = 0; d < s.dim; ++d) {
-          double mixed = 0;
-          for (Index k = 0; k < count; ++k) {
-            mixed += weights[static_cast<std::size_t>(k)] / sum * at(value, k, head, d);
-          }
-          expected.push_back(mixed);
+          score += at(query, q, head, d) * at(key, first + k, head, d);
         }
+        const Index rows_apart = q % area / s.width - k / s.width + s.height - 1;
+        const Index columns_apart = q % area % s.width - k % s.width + s.width - 1;
+        const Index line = q * s.heads + head;
+        score = scale * score +
+                down.values()[static_cast<std::size_t>(line * (2 * s.height - 1) + rows_apart)] +
+                across.values()[static_cast<std::size_t>(line * (2 * s.width - 1) + columns_apart)];
+        weights.push_back(std::exp(score));
+        sum += weights.back();
+      }
+      for (Index d = 0; d < s.dim; ++d) {
+        double mixed = 0;
+        for (Index k = 0; k < area; ++k) {
+          mixed += weights[static_cast<std::size_t>(k)] / sum * at(value, first + k, head, d);
+        }
+        expected.push_back(mixed);
       }
     }
-    expect_close<typename TypeParam::Element>(
-        expected, y.found(), "map of " + std::to_string(s.height) + " x " + std::to_string(s.width),
-        attend_tolerance<TypeParam>());
   }
+  expect_close<typename B::Element>(expected, y.found(),
+                                    std::to_string(s.maps) + " maps of " +
+                                        std::to_string(s.height) + " x " + std::to_string(s.width),
+                                    attend_tolerance<B>());
+}
+
+TYPED_TEST(SamOperation, AttentionAddsRelativePositions) {
+  for (const MapShape& s :
+       {MapShape{1, 1, 1, 1, 16, 0}, MapShape{1, 2, 2, 2, 16, 1}, MapShape{1, 3, 5, 2, 24, 1},
+        MapShape{1, 7, 4, 1, 80, 1}, MapShape{1, 7, 4, 1, 80, 0}, MapShape{1, 14, 14, 2, 16, 1},
+        MapShape{1, 14, 14, 2, 16, 0}, MapShape{1, 17, 19, 1, 16, 0},
+        MapShape{1, 3, 11, 1, 128, 0}}) {
+    expect_relative_attention(
+        this->backend, s,
+        [&](auto y, auto query, auto key, auto value, double scale, const auto& bias) {
+          attend(this->backend, y, query, key, value, scale, Bidirectional{s.height * s.width},
+                 bias);
+        });
+  }
+}
+
+TYPED_TEST(SamOperation, AttentionStaysInsideItsWindow) {
+  // Windows of fewer positions than a tile, of one more than a tile, and of SAM's 196.
+  for (const MapShape& s :
+       {MapShape{5, 1, 1, 1, 16, 0}, MapShape{1, 4, 4, 2, 16, 1}, MapShape{7, 3, 5, 2, 24, 1},
+        MapShape{6, 5, 13, 1, 32, 0}, MapShape{3, 7, 4, 1, 80, 1}, MapShape{9, 4, 8, 1, 80, 0},
+        MapShape{4, 14, 14, 2, 16, 0}, MapShape{3, 3, 11, 1, 128, 0}}) {
+    expect_relative_attention(
+        this->backend, s,
+        [&](auto y, auto query, auto key, auto value, double scale, const auto& bias) {
+          attend_windows(this->backend, y, query, key, value, scale, bias);
+        });
+  }
+}
+
+TYPED_TEST(SamOperation, WindowsNameWhatDoesNotFillThem) {
+  auto& engine = this->backend;
+  using Element = typename TypeParam::Element;
+  const auto y = engine.template allocate<Element>(Patches{6}, Heads{1}, HeadDim{16});
+  const View<const Element, Keys, KvHeads, HeadDim> key(y.data(), Keys{6}, KvHeads{1}, HeadDim{16});
+  EXPECT_EQ(
+      usage_error(
+          [&] { attend_windows(engine, y, y, key, key, 1.0, {y.data(), y.data(), 1, 2, 2}); }),
+      "attend_windows: expected windows of 4 queries and keys of 1 heads, found 6 and 6 of 1");
 }
 
 TYPED_TEST(SamOperation, RelativePositionsNameTheMapThatDoesNotFit) {

@@ -4,6 +4,7 @@
 
 #include <cuda_goldens.hpp>
 #include <nlohmann/json.hpp>
+#include <stamp/checkpoint/json.hpp>
 #include <stamp/cpu.hpp>
 #include <stamp/reference.hpp>
 #include <stamp/session/exported_run.hpp>

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cuda_goldens.hpp>
+#include <stamp/checkpoint/json.hpp>
 #include <stamp/cpu.hpp>
 #include <stamp/image/read.hpp>
 #include <stamp/reference.hpp>

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <stamp/checkpoint/check_tensors.hpp>
 #include <stamp/checkpoint/folder.hpp>

@@ -3,6 +3,7 @@
 #include <random>
 #include <stamp/checkpoint/config.hpp>
 #include <stamp/checkpoint/generation_config.hpp>
+#include <stamp/checkpoint/json.hpp>
 #include <stamp/checkpoint/preprocessor_config.hpp>
 
 #include "unit/checkpoint_files.hpp"

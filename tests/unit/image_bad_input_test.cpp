@@ -8,6 +8,8 @@
 #include <chrono>
 #include <image/goldens.hpp>
 #include <random>
+#include <stamp/image/jpeg_check.hpp>
+#include <stamp/image/png_read.hpp>
 
 namespace {
 

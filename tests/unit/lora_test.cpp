@@ -3,6 +3,7 @@
 // reference/pytorch/lora_goldens.py) and docs/bad-input.md, rows 62.
 #include <cmath>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <stamp/checkpoint/adapted_weights.hpp>
 #include <stamp/checkpoint/safetensors_writer.hpp>
 

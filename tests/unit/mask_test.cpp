@@ -52,6 +52,13 @@ TEST(Mask, HybridIsThePapersRule) {
   }
 }
 
+TEST(Mask, EqualBlocksStayInsideTheBlock) {
+  for (const Index size : {1, 4, 9}) {
+    expect_matrix(EqualBlocks{size}, 3 * size, 3 * size,
+                  [&](Index query, Index key) { return query / size == key / size; });
+  }
+}
+
 TEST(Mask, BlockDiagonalStaysInsideTheImage) {
   std::mt19937 random(3);
   for (int round = 0; round < 50; ++round) {
@@ -100,7 +107,8 @@ TEST(Mask, MaskBlocksAreMaskRowsOfEachObject) {
 
 TEST(Mask, PoliciesAreTriviallyCopyableAndConstant) {
   static_assert(MaskPolicy<Causal> && MaskPolicy<Bidirectional> && MaskPolicy<BlockDiagonal> &&
-                MaskPolicy<HybridMask> && MaskPolicy<MaskRows> && MaskPolicy<MaskBlocks>);
+                MaskPolicy<EqualBlocks> && MaskPolicy<HybridMask> && MaskPolicy<MaskRows> &&
+                MaskPolicy<MaskBlocks>);
   static_assert(HybridMask{3, 2}.visible(3).sees(4));
   static_assert(!HybridMask{3, 2}.visible(2).sees(3));
   static_assert(!MaskPolicy<int>);

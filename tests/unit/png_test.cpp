@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // PNG bytes that we write are read back as they were; files that break PNG's rules are refused.
 #include <image/goldens.hpp>
+#include <stamp/image/png_check.hpp>
 #include <stamp/image/write.hpp>
 
 namespace {

@@ -2,6 +2,7 @@
 // SAM's two namings against the state dict of transformers' own SamModel, and against the list of
 // segment-anything's names (reference/pytorch/pth_goldens.py). Shapes tell a wrong pair.
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <stamp/checkpoint/sam_names.hpp>
 

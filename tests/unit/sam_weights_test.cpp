@@ -2,8 +2,10 @@
 // A SAM's tensors by their official names, whichever naming or container the file has; and what is
 // said of a file that is no SAM.
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <stamp/checkpoint/safetensors_writer.hpp>
 #include <stamp/checkpoint/sam_weights.hpp>
+#include <stamp/checkpoint/tensor_problems.hpp>
 
 #include "unit/checkpoint_files.hpp"
 #include "unit/pth_files.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // docs/bad-input.md, rows 22 to 25, and what a folder of weights may look like.
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <stamp/checkpoint/safetensors_writer.hpp>
 #include <stamp/checkpoint/shards.hpp>
 

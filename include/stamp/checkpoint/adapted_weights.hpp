@@ -30,53 +30,17 @@ class AdaptedWeights {
   explicit AdaptedWeights(const std::filesystem::path& base) : base_(base) {}
   /// Throws as LoraAdapter does.
   AdaptedWeights(const std::filesystem::path& base, const std::filesystem::path& adapter,
-                 MergeInto into = MergeInto::stored_type)
-      : base_(base), into_(into) {
-    adapter_.emplace(adapter, base_);
-  }
+                 MergeInto into = MergeInto::stored_type);
 
   /// The tensor of this canonical name: as MergeInto says where it is merged, in the adapter's type
   /// where it is replaced.
-  [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const {
-    if (keeps_head_ && name == "lm_head.weight") return base_.find("model.embed_tokens.weight");
-    if (!adapter_ || !adapter_->changes(name)) return base_.find(name);
-    const auto replacement = adapter_->replacement(name);
-    const auto update = adapter_->update(name);
-    if (!update) return replacement;
-
-    const std::lock_guard lock(merging_);
-    StoredTensor tensor = replacement ? *replacement : *base_.find(name);
-    std::vector<std::byte> wide;
-    if (into_ == MergeInto::float32) tensor = widened<float>(tensor, wide);
-    if (into_ == MergeInto::float64) tensor = widened<double>(tensor, wide);
-    auto known = merged_.find(name);
-    if (known == merged_.end()) {
-      known = merged_.emplace(std::string(name), merge(tensor, *update)).first;
-    }
-    tensor.data = known->second.data();
-    tensor.mapped = false;
-    return tensor;
-  }
+  [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const;
 
   /// Shape and stored type without merging anything; null pointer when there is no such tensor.
-  [[nodiscard]] const TensorEntry* entry(std::string_view name) const {
-    if (keeps_head_ && name == "lm_head.weight") return base_.entry("model.embed_tokens.weight");
-    const TensorEntry* replaced = adapter_ ? adapter_->replaced_entry(name) : nullptr;
-    return replaced != nullptr ? replaced : base_.entry(name);
-  }
+  [[nodiscard]] const TensorEntry* entry(std::string_view name) const;
 
   /// Canonical names in alphabetical order, those that only the adapter has included.
-  [[nodiscard]] std::vector<std::string> names() const {
-    std::vector<std::string> names = base_.names();
-    if (adapter_) {
-      for (std::string& name : adapter_->replaced_names()) {
-        if (base_.entry(name) == nullptr) names.push_back(std::move(name));
-      }
-    }
-    if (keeps_head_) names.emplace_back("lm_head.weight");
-    std::sort(names.begin(), names.end());
-    return names;
-  }
+  [[nodiscard]] std::vector<std::string> names() const;
 
   /// For a base whose head is tied to its embedding and an adapter that replaces the embedding
   /// alone: PEFT leaves the head on the base's embedding, and "lm_head.weight" becomes that.
@@ -86,10 +50,7 @@ class AdaptedWeights {
   [[nodiscard]] const CheckpointWeights& base() const { return base_; }
   [[nodiscard]] const LoraAdapter* adapter() const { return adapter_ ? &*adapter_ : nullptr; }
   /// To be called when loading is done: Error{input} if a file was written to meanwhile.
-  void check_unchanged() const {
-    base_.check_unchanged();
-    if (adapter_) adapter_->file().map().check_unchanged();
-  }
+  void check_unchanged() const;
 
  private:
   /// `tensor` as Numbers in `bytes`, exactly; nothing to do where it is as wide already.

@@ -30,17 +30,7 @@ class ByteCursor {
   [[nodiscard]] std::string_view rest() const { return text_.substr(position_); }
 
   /// The next `count` bytes; the view lives as long as they do.
-  [[nodiscard]] std::string_view take(std::size_t count, std::string_view what) {
-    if (count > left()) {
-      fail(Fault::input, where_ + ": " + std::string(what) + " at byte " +
-                             std::to_string(position_) + ": expected " + std::to_string(count) +
-                             " bytes, " + std::to_string(left()) +
-                             " are left; truncated download?");
-    }
-    const std::string_view taken = text_.substr(position_, count);
-    position_ += count;
-    return taken;
-  }
+  [[nodiscard]] std::string_view take(std::size_t count, std::string_view what);
   void skip(std::size_t count, std::string_view what) { (void)take(count, what); }
 
   template <std::unsigned_integral Number>

@@ -48,12 +48,6 @@ inline constexpr std::array supported_elements{ElementType::float32,  ElementTyp
 }
 
 /// "supported: F32, F16, ..." for messages.
-[[nodiscard]] inline std::string supported_list() {
-  std::string list = "supported:";
-  for (const ElementType type : supported_elements) {
-    list += (list.back() == ':' ? " " : ", ") + std::string(name_of(type));
-  }
-  return list;
-}
+[[nodiscard]] std::string supported_list();
 
 }  // namespace stamp::checkpoint

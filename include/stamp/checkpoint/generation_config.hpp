@@ -4,7 +4,9 @@
 #pragma once
 
 #include <filesystem>
-#include <stamp/checkpoint/json_fields.hpp>
+#include <nlohmann/json_fwd.hpp>
+#include <stamp/tensor/axis.hpp>
+#include <string>
 #include <vector>
 
 namespace stamp::checkpoint {
@@ -20,26 +22,10 @@ struct GenerationConfig {
 };
 
 /// Throws Error{input} "WHERE: FIELD VALUE: RULE".
-[[nodiscard]] inline GenerationConfig parse_generation_config(const nlohmann::json& json,
-                                                              const std::string& where) {
-  const Fields fields(json, where);
-  constexpr Index largest_id = (1 << 24) - 1;
-  GenerationConfig config;
-  config.do_sample = fields.boolean_or("do_sample", config.do_sample);
-  config.temperature = fields.number_or("temperature", {0, 1e6}, config.temperature);
-  config.top_p = fields.number_or("top_p", {0, 1}, config.top_p);
-  config.top_k = fields.integer_or("top_k", {0, largest_id}, config.top_k);
-  config.repetition_penalty =
-      fields.number_or("repetition_penalty", {1e-6, 1e6}, config.repetition_penalty);
-  config.eos_token_ids = fields.integers("eos_token_id", {0, largest_id}, Fields::Alone::allowed);
-  return config;
-}
+[[nodiscard]] GenerationConfig parse_generation_config(const nlohmann::json& json,
+                                                       const std::string& where);
 
 /// The defaults when there is no such file.
-[[nodiscard]] inline GenerationConfig read_generation_config(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) return {};
-  return parse_generation_config(read_json(path), shown(path));
-}
+[[nodiscard]] GenerationConfig read_generation_config(const std::filesystem::path& path);
 
 }  // namespace stamp::checkpoint

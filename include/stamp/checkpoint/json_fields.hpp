@@ -26,12 +26,7 @@ struct NumberRange {
 };
 
 /// A value as messages show it: one line, not long.
-[[nodiscard]] inline std::string shown(const nlohmann::json& value) {
-  if (value.is_array() && value.size() > 16)
-    return "of " + std::to_string(value.size()) + " values";
-  if (value.is_object()) return "{...}";
-  return printable(value.dump(), 80);
-}
+[[nodiscard]] std::string shown(const nlohmann::json& value);
 
 /// The fields of one JSON object, and where that object stands. A field that is null counts as
 /// absent, as in the Python that writes these files. Refers to the document; does not own it.
@@ -40,113 +35,51 @@ class Fields {
   using Json = nlohmann::json;
 
   /// `fallback` answers for fields that `object` lacks. Throws Error{input} unless it is an object.
-  Fields(const Json& object, std::string where, const Fields* fallback = nullptr)
-      : object_(object), where_(std::move(where)), fallback_(fallback) {
-    if (!object.is_object()) {
-      fail(Fault::input, where_ + ": must be a JSON object, found " + object.type_name());
-    }
-  }
+  Fields(const Json& object, std::string where, const Fields* fallback = nullptr);
 
   [[nodiscard]] const std::string& where() const { return where_; }
   /// The raw value; null pointer when absent.
-  [[nodiscard]] const Json* find(std::string_view name) const {
-    const auto member = object_.find(name);
-    if (member != object_.end() && !member->is_null()) return &*member;
-    return fallback_ == nullptr ? nullptr : fallback_->find(name);
-  }
+  [[nodiscard]] const Json* find(std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
 
-  [[nodiscard]] Index integer(std::string_view name, IntegerRange range) const {
-    const auto value = optional_integer(name, range);
-    if (!value) absent(name, rule(range));
-    return *value;
-  }
-  [[nodiscard]] Index integer_or(std::string_view name, IntegerRange range, Index otherwise) const {
-    return optional_integer(name, range).value_or(otherwise);
-  }
+  [[nodiscard]] Index integer(std::string_view name, IntegerRange range) const;
+  [[nodiscard]] Index integer_or(std::string_view name, IntegerRange range, Index otherwise) const;
   [[nodiscard]] std::optional<Index> optional_integer(std::string_view name,
-                                                      IntegerRange range) const {
-    const Json* value = find(name);
-    if (value == nullptr) return std::nullopt;
-    return as_integer(name, *value, range);
-  }
+                                                      IntegerRange range) const;
   /// A list of integers; a single integer is a list of one when `alone` allows it.
   enum class Alone { refused, allowed };
   [[nodiscard]] std::vector<Index> integers(std::string_view name, IntegerRange range,
-                                            Alone alone = Alone::refused) const {
-    const Json* value = find(name);
-    if (value == nullptr) return {};
-    if (alone == Alone::allowed && value->is_number()) return {as_integer(name, *value, range)};
-    if (!value->is_array()) wrong(name, *value, "must be a list of integers");
-    std::vector<Index> list;
-    for (const Json& element : *value) list.push_back(as_integer(name, element, range));
-    return list;
-  }
+                                            Alone alone = Alone::refused) const;
 
-  [[nodiscard]] double number(std::string_view name, NumberRange range) const {
-    if (!has(name)) absent(name, rule(range));
-    return as_number(name, *find(name), range);
-  }
-  [[nodiscard]] double number_or(std::string_view name, NumberRange range, double otherwise) const {
-    return has(name) ? number(name, range) : otherwise;
-  }
+  [[nodiscard]] double number(std::string_view name, NumberRange range) const;
+  [[nodiscard]] double number_or(std::string_view name, NumberRange range, double otherwise) const;
 
-  [[nodiscard]] bool boolean_or(std::string_view name, bool otherwise) const {
-    const Json* value = find(name);
-    if (value == nullptr) return otherwise;
-    if (!value->is_boolean()) wrong(name, *value, "must be true or false");
-    return value->get<bool>();
-  }
+  [[nodiscard]] bool boolean_or(std::string_view name, bool otherwise) const;
 
-  [[nodiscard]] std::optional<std::string> text(std::string_view name) const {
-    const Json* value = find(name);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_string()) wrong(name, *value, "must be a string");
-    return value->get<std::string>();
-  }
+  [[nodiscard]] std::optional<std::string> text(std::string_view name) const;
 
   [[nodiscard]] Index as_integer(std::string_view name, const Json& value,
-                                 IntegerRange range) const {
-    const bool whole = value.is_number_integer();
-    const bool fits = whole && !(value.is_number_unsigned() &&
-                                 value.get<std::uint64_t>() >
-                                     static_cast<std::uint64_t>(std::numeric_limits<Index>::max()));
-    if (!fits) wrong(name, value, rule(range));
-    const auto found = static_cast<Index>(value.get<std::int64_t>());
-    if (found < range.least || found > range.most) wrong(name, value, rule(range));
-    return found;
-  }
-  [[nodiscard]] double as_number(std::string_view name, const Json& value,
-                                 NumberRange range) const {
-    if (!value.is_number()) wrong(name, value, rule(range));
-    const auto found = value.get<double>();
-    if (!std::isfinite(found) || found < range.least || found > range.most) {
-      wrong(name, value, rule(range));
-    }
-    return found;
-  }
+                                 IntegerRange range) const;
+  [[nodiscard]] double as_number(std::string_view name, const Json& value, NumberRange range) const;
 
   /// Throws Error{input} "WHERE: FIELD VALUE: RULE".
-  [[noreturn]] void wrong(std::string_view name, const Json& value, std::string_view rule) const {
-    fail(Fault::input,
-         where_ + ": " + std::string(name) + " " + shown(value) + ": " + std::string(rule));
-  }
-  [[noreturn]] void absent(std::string_view name, std::string_view rule) const {
-    fail(Fault::input, where_ + ": " + std::string(name) + " absent: " + std::string(rule));
-  }
+  [[noreturn]] void wrong(std::string_view name, const Json& value, std::string_view rule) const;
+  [[noreturn]] void absent(std::string_view name, std::string_view rule) const;
 
  private:
-  [[nodiscard]] static std::string rule(IntegerRange range) {
-    return "must be an integer from " + std::to_string(range.least) + " to " +
-           std::to_string(range.most);
-  }
-  [[nodiscard]] static std::string rule(NumberRange range) {
-    return "must be a number from " + Json(range.least).dump() + " to " + Json(range.most).dump();
-  }
+  [[nodiscard]] static std::string rule(IntegerRange range);
+  [[nodiscard]] static std::string rule(NumberRange range);
 
   const Json& object_;
   std::string where_;
   const Fields* fallback_;
 };
+
+/// `divisor` must divide `whole`; both are positive. Throws as Fields::wrong.
+void check_divides(const Fields& fields, std::string_view name, Index divisor, std::string_view of,
+                   Index whole);
+
+/// A field that names the one thing that is built here, or is absent. Throws as Fields::wrong.
+void check_only(const Fields& fields, std::string_view name, std::string_view only);
 
 }  // namespace stamp::checkpoint

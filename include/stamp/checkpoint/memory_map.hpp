@@ -38,18 +38,7 @@ enum class Access { sequential, random, soon };
 class MemoryMap {
  public:
   /// Throws Error{input} as RegularFile does, Error{resource} when address space is short.
-  explicit MemoryMap(RegularFile file) : file_(std::move(file)) {
-    if (file_.size() == 0) return;  // mmap refuses empty files
-    void* address = ::mmap(nullptr, file_.size(), PROT_READ, MAP_PRIVATE, file_.descriptor(), 0);
-    if (address == MAP_FAILED) {
-      const int cause = errno;
-      fail(cause == ENOMEM ? Fault::resource : Fault::input,
-           shown(file_.path()) + ": cannot be mapped, " + std::strerror(cause) + ", needs " +
-               std::to_string(file_.size()) + " bytes of address space");
-    }
-    data_ = static_cast<const std::byte*>(address);
-    enlist();
-  }
+  explicit MemoryMap(RegularFile file);
   MemoryMap(MemoryMap&& other) noexcept
       : file_(std::move(other.file_)),
         data_(std::exchange(other.data_, nullptr)),
@@ -60,38 +49,15 @@ class MemoryMap {
     if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), file_.size());
   }
 
-  [[nodiscard]] std::span<const std::byte> bytes() const {
-    return {data_, data_ == nullptr ? 0 : file_.size()};
-  }
+  [[nodiscard]] std::span<const std::byte> bytes() const;
   [[nodiscard]] const RegularFile& file() const { return file_; }
   void check_unchanged() const { file_.check_unchanged(); }
 
   /// Advice only; a kernel that refuses it changes nothing.
-  void expect(Access access) const {
-    if (data_ == nullptr) return;
-    const int advice = access == Access::sequential ? MADV_SEQUENTIAL
-                       : access == Access::random   ? MADV_RANDOM
-                                                    : MADV_WILLNEED;
-    (void)::madvise(const_cast<std::byte*>(data_), file_.size(), advice);
-  }
+  void expect(Access access) const;
 
  private:
-  void enlist() {
-    const auto begin = reinterpret_cast<std::uintptr_t>(data_);
-    for (MappedRange& range : mapped_ranges) {
-      std::uintptr_t free = 0;
-      // 1 reserves the slot: no map begins there, and the handler sees an empty range.
-      if (!range.begin.compare_exchange_strong(free, 1)) continue;
-      const std::string path = shown(file_.path());
-      const std::size_t length = std::min(path.size(), range.path.size() - 1);
-      std::memcpy(range.path.data(), path.data(), length);
-      range.path[length] = '\0';
-      range.end = begin + file_.size();
-      range.begin = begin;
-      range_ = &range;
-      return;
-    }
-  }
+  void enlist();
 
   RegularFile file_;
   const std::byte* data_ = nullptr;

@@ -11,11 +11,6 @@ namespace stamp::checkpoint {
 
 /// "model.language_model.norm.weight" and "model.norm.weight" both give "model.norm.weight";
 /// "model.visual.merger..." gives "visual.merger...". Other names stay as they are.
-[[nodiscard]] inline std::string canonical_name(std::string_view name) {
-  constexpr std::string_view vision = "model.visual.", language = "model.language_model.";
-  if (name.starts_with(vision)) return "visual." + std::string(name.substr(vision.size()));
-  if (name.starts_with(language)) return "model." + std::string(name.substr(language.size()));
-  return std::string(name);
-}
+[[nodiscard]] std::string canonical_name(std::string_view name);
 
 }  // namespace stamp::checkpoint

@@ -26,15 +26,7 @@ class Pth {
   static constexpr std::size_t most_copied = 4;
 
   /// Throws Error{input} "FILE: what is wrong": docs/bad-input.md, rows 66 to 72.
-  explicit Pth(RegularFile file) : map_(std::move(file)) {
-    const std::string where = shown(map_.file().path());
-    const bool zip = bytes_begin_with("PK\x03\x04");
-    const PthContent content =
-        zip ? read_zip_pth(map_.bytes(), where) : read_legacy_pth(map_.bytes(), where);
-    StateDict found = read_state_dict(content, where);
-    others_ = std::move(found.others);
-    place(found.tensors, where);
-  }
+  explicit Pth(RegularFile file);
   explicit Pth(const std::filesystem::path& path) : Pth(RegularFile(path)) {}
 
   [[nodiscard]] const std::filesystem::path& path() const { return map_.file().path(); }
@@ -43,62 +35,20 @@ class Pth {
   [[nodiscard]] std::span<const TensorEntry> entries() const { return entries_; }
   /// Keys of the state dict that are no tensors, and all keys beside it.
   [[nodiscard]] const std::vector<std::string>& others() const { return others_; }
-  [[nodiscard]] std::vector<std::string> names() const {
-    std::vector<std::string> names;
-    names.reserve(entries_.size());
-    for (const TensorEntry& entry : entries_) names.push_back(entry.name);
-    return names;
-  }
+  [[nodiscard]] std::vector<std::string> names() const;
 
-  [[nodiscard]] const TensorEntry* entry(std::string_view name) const {
-    const auto place = places_.find(name);
-    return place == places_.end() ? nullptr : &entries_[place->second];
-  }
+  [[nodiscard]] const TensorEntry* entry(std::string_view name) const;
   /// The tensor of this very name. Throws Error{input} when its type is not one to compute from.
-  [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const {
-    const TensorEntry* found = entry(name);
-    if (found == nullptr) return std::nullopt;
-    return view(*found);
-  }
+  [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const;
   /// `entry` must be one of `entries()`.
-  [[nodiscard]] StoredTensor view(const TensorEntry& entry) const {
-    return stored_tensor(entry, bytes(entry).data(), shown(path()));
-  }
+  [[nodiscard]] StoredTensor view(const TensorEntry& entry) const;
   /// Row-major, little-endian; `entry` must be one of `entries()`.
-  [[nodiscard]] std::span<const std::byte> bytes(const TensorEntry& entry) const {
-    return bytes_[static_cast<std::size_t>(&entry - entries_.data())];
-  }
+  [[nodiscard]] std::span<const std::byte> bytes(const TensorEntry& entry) const;
 
  private:
-  [[nodiscard]] bool bytes_begin_with(std::string_view magic) const {
-    const auto bytes = map_.bytes();
-    return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
-        .starts_with(magic);
-  }
+  [[nodiscard]] bool bytes_begin_with(std::string_view magic) const;
 
-  void place(std::vector<StridedTensor>& tensors, const std::string& where) {
-    std::size_t copied = 0;
-    for (StridedTensor& tensor : tensors) {
-      const std::size_t size = tensor.entry.bytes();
-      if (tensor.row_major) {
-        bytes_.push_back(size == 0 ? std::span<const std::byte>()
-                                   : map_.bytes().subspan(tensor.entry.begin, size));
-      } else {
-        const std::size_t most = most_copied * map_.bytes().size();
-        if (size > most - copied) {
-          fail(Fault::input, where + ": " + printable(tensor.entry.name) + ": shape " +
-                                 to_string(tensor.entry.shape) + " with strides " +
-                                 to_string(tensor.strides) + " needs a copy of " +
-                                 std::to_string(size) + " bytes, all copies at most " +
-                                 std::to_string(most) + ", four times the file");
-        }
-        copied += size;
-        bytes_.emplace_back(copies_.emplace_back(row_major_copy(map_.bytes(), tensor)));
-      }
-      entries_.push_back(std::move(tensor.entry));
-    }
-    for (std::size_t at = 0; at < entries_.size(); ++at) places_.emplace(entries_[at].name, at);
-  }
+  void place(std::vector<StridedTensor>& tensors, const std::string& where);
 
   MemoryMap map_;
   std::vector<TensorEntry> entries_;

@@ -21,32 +21,14 @@
 namespace stamp::checkpoint {
 
 /// A path as it is shown in messages: one line, whatever its bytes are.
-[[nodiscard]] inline std::string shown(const std::filesystem::path& path) {
-  return printable(path.native(), 4096);
-}
+[[nodiscard]] std::string shown(const std::filesystem::path& path);
 
 /// Read-only regular file; closes itself. Directories, FIFOs, sockets and devices are refused
 /// without ever blocking on them.
 class RegularFile {
  public:
   /// Throws Error{input}: "PATH: no such file", "... permission denied", "... not a regular file".
-  explicit RegularFile(std::filesystem::path path) : path_(std::move(path)) {
-    // O_NONBLOCK: opening a FIFO must return at once; it changes nothing for regular files.
-    descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (descriptor_ < 0) fail_open(errno);
-    struct stat status{};
-    if (::fstat(descriptor_, &status) != 0) {
-      const int cause = errno;
-      ::close(descriptor_);
-      fail_open(cause);
-    }
-    if (!S_ISREG(status.st_mode)) {
-      ::close(descriptor_);
-      fail(Fault::input, shown(path_) + ": not a regular file, it is " + kind(status.st_mode));
-    }
-    size_ = static_cast<std::size_t>(status.st_size);
-    changed_ = status.st_mtim;
-  }
+  explicit RegularFile(std::filesystem::path path);
   RegularFile(RegularFile&& other) noexcept
       : path_(std::move(other.path_)),
         descriptor_(std::exchange(other.descriptor_, -1)),
@@ -63,51 +45,16 @@ class RegularFile {
   [[nodiscard]] std::size_t size() const { return size_; }
 
   /// Throws Error{input} "file changed while loading" when size or time of writing moved.
-  void check_unchanged() const {
-    struct stat status{};
-    if (::fstat(descriptor_, &status) != 0) fail_open(errno);
-    const bool same_time =
-        status.st_mtim.tv_sec == changed_.tv_sec && status.st_mtim.tv_nsec == changed_.tv_nsec;
-    if (static_cast<std::size_t>(status.st_size) != size_ || !same_time) {
-      fail(Fault::input, shown(path_) + ": file changed while loading, it had " +
-                             std::to_string(size_) + " bytes and now has " +
-                             std::to_string(status.st_size));
-    }
-  }
+  void check_unchanged() const;
 
   /// Up to `most` bytes from the front; `read_all` where the size has been judged before.
-  [[nodiscard]] std::string read_front(std::size_t most) const {
-    std::string bytes(std::min(most, size_), '\0');
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-      const ssize_t got =
-          ::pread(descriptor_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) fail(Fault::input, shown(path_) + ": cannot be read, " + std::strerror(errno));
-      if (got == 0) fail(Fault::input, shown(path_) + ": file changed while loading, it shrank");
-      done += static_cast<std::size_t>(got);
-    }
-    return bytes;
-  }
+  [[nodiscard]] std::string read_front(std::size_t most) const;
   [[nodiscard]] std::string read_all() const { return read_front(size_); }
 
  private:
-  [[noreturn]] void fail_open(int cause) const {
-    std::string reason = std::strerror(cause);
-    if (cause == ENOENT || cause == ENOTDIR) reason = "no such file";
-    if (cause == EACCES || cause == EPERM) reason = "permission denied";
-    if (cause == ELOOP) reason = "not a regular file, it is a loop of symbolic links";
-    if (cause == ENXIO || cause == ENODEV) reason = "not a regular file, it is a socket or device";
-    const bool exhausted = cause == EMFILE || cause == ENFILE || cause == ENOMEM;
-    fail(exhausted ? Fault::resource : Fault::input, shown(path_) + ": " + reason);
-  }
+  [[noreturn]] void fail_open(int cause) const;
 
-  [[nodiscard]] static std::string kind(mode_t mode) {
-    if (S_ISDIR(mode)) return "a directory";
-    if (S_ISFIFO(mode)) return "a FIFO";
-    if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
-    return S_ISSOCK(mode) ? "a socket" : "something else";
-  }
+  [[nodiscard]] static std::string kind(mode_t mode);
 
   std::filesystem::path path_;
   int descriptor_ = -1;

@@ -18,28 +18,13 @@ class SamWeights {
  public:
   /// Throws Error{input} as TensorFile does. Whether all tensors of a SAM are there is
   /// `require_tensors`' business; a file that holds none of them opens and has none.
-  explicit SamWeights(TensorFile file) : file_(std::move(file)) {
-    const auto naming = sam_naming(file_.names());
-    if (!naming) return;
-    for (const TensorEntry& entry : file_.entries()) {
-      for (std::string& name : translated_sam_names(entry.name, *naming, SamNaming::official)) {
-        places_.emplace(std::move(name), &entry);  // the first of a matrix that is held twice
-      }
-    }
-  }
+  explicit SamWeights(TensorFile file);
   explicit SamWeights(const std::filesystem::path& path) : SamWeights(TensorFile(path)) {}
 
   [[nodiscard]] const TensorFile& file() const { return file_; }
-  [[nodiscard]] const TensorEntry* entry(std::string_view official) const {
-    const auto place = places_.find(official);
-    return place == places_.end() ? nullptr : place->second;
-  }
+  [[nodiscard]] const TensorEntry* entry(std::string_view official) const;
   /// Throws Error{input} when its type is not one to compute from.
-  [[nodiscard]] std::optional<StoredTensor> find(std::string_view official) const {
-    const TensorEntry* found = entry(official);
-    if (found == nullptr) return std::nullopt;
-    return file_.view(*found);
-  }
+  [[nodiscard]] std::optional<StoredTensor> find(std::string_view official) const;
 
  private:
   TensorFile file_;

@@ -48,50 +48,25 @@ class TensorFile {
 
   [[nodiscard]] TensorFormat format() const { return format_; }
   [[nodiscard]] const std::filesystem::path& path() const { return map().file().path(); }
-  [[nodiscard]] const MemoryMap& map() const {
-    return std::visit([](const auto& file) -> const MemoryMap& { return file.map(); }, file_);
-  }
-  [[nodiscard]] std::span<const TensorEntry> entries() const {
-    return std::visit([](const auto& file) { return file.entries(); }, file_);
-  }
-  [[nodiscard]] std::vector<std::string> names() const {
-    return std::visit([](const auto& file) { return file.names(); }, file_);
-  }
+  [[nodiscard]] const MemoryMap& map() const;
+  [[nodiscard]] std::span<const TensorEntry> entries() const;
+  [[nodiscard]] std::vector<std::string> names() const;
   /// What a safetensors file says about itself; a `.pth` says nothing.
-  [[nodiscard]] std::map<std::string, std::string> metadata() const {
-    const auto* file = std::get_if<Safetensors>(&file_);
-    return file == nullptr ? std::map<std::string, std::string>() : file->metadata();
-  }
+  [[nodiscard]] std::map<std::string, std::string> metadata() const;
   /// Keys of a `.pth` that are no tensors, or stand beside the state dict.
-  [[nodiscard]] std::vector<std::string> others() const {
-    const auto* file = std::get_if<Pth>(&file_);
-    return file == nullptr ? std::vector<std::string>() : file->others();
-  }
+  [[nodiscard]] std::vector<std::string> others() const;
 
-  [[nodiscard]] const TensorEntry* entry(std::string_view name) const {
-    return std::visit([&](const auto& file) { return file.entry(name); }, file_);
-  }
+  [[nodiscard]] const TensorEntry* entry(std::string_view name) const;
   /// The tensor of this very name. Throws Error{input} when its type is not one to compute from.
-  [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const {
-    return std::visit([&](const auto& file) { return file.find(name); }, file_);
-  }
+  [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const;
   /// `entry` must be one of `entries()`.
-  [[nodiscard]] StoredTensor view(const TensorEntry& entry) const {
-    return std::visit([&](const auto& file) { return file.view(entry); }, file_);
-  }
+  [[nodiscard]] StoredTensor view(const TensorEntry& entry) const;
   /// Row-major, little-endian; `entry` must be one of `entries()`.
-  [[nodiscard]] std::span<const std::byte> bytes(const TensorEntry& entry) const {
-    return std::visit([&](const auto& file) { return file.bytes(entry); }, file_);
-  }
+  [[nodiscard]] std::span<const std::byte> bytes(const TensorEntry& entry) const;
 
  private:
   using Either = std::variant<Safetensors, Pth>;
-  [[nodiscard]] static Either open(RegularFile file, TensorFormat format) {
-    if (format == TensorFormat::safetensors) {
-      return Either(std::in_place_type<Safetensors>, std::move(file));
-    }
-    return Either(std::in_place_type<Pth>, std::move(file));
-  }
+  [[nodiscard]] static Either open(RegularFile file, TensorFormat format);
 
   TensorFormat format_;
   Either file_;

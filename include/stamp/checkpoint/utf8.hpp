@@ -46,22 +46,6 @@ namespace stamp::checkpoint {
 
 /// `text` for a message of one line: control characters and invalid bytes as \xHH, at most
 /// `limit` bytes of the original, then "...".
-[[nodiscard]] inline std::string printable(std::string_view text, std::size_t limit = 200) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string shown;
-  for (std::size_t at = 0; at < text.size();) {
-    if (at >= limit) return shown + "...";
-    const std::size_t length = utf8_length(text.substr(at, 4));
-    const auto byte = static_cast<unsigned char>(text[at]);
-    if (length == 0 || byte < 0x20 || byte == 0x7F) {
-      shown += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
-      at += 1;
-    } else {
-      shown += text.substr(at, length);
-      at += length;
-    }
-  }
-  return shown;
-}
+[[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 200);
 
 }  // namespace stamp::checkpoint

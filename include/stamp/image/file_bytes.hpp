@@ -18,13 +18,7 @@
 namespace stamp::detail {
 
 /// The path in one line for an error: control characters become '?'.
-[[nodiscard]] inline std::string printable(const std::filesystem::path& path) {
-  std::string text = path.string();
-  for (char& letter : text) {
-    if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F) letter = '?';
-  }
-  return text;
-}
+[[nodiscard]] std::string printable(const std::filesystem::path& path);
 
 /// An open file descriptor that closes itself.
 class Descriptor {
@@ -41,53 +35,11 @@ class Descriptor {
   int number_;
 };
 
-[[noreturn]] inline void fail_to_open(int code) {
-  switch (code) {
-    case EACCES:
-    case EPERM:
-      fail(Fault::input, "permission denied");
-    case ELOOP:
-      fail(Fault::input, "not a regular file (a loop of symbolic links)");
-    case ENXIO:
-      fail(Fault::input, "not a regular file (a socket or a device)");
-    case EMFILE:
-    case ENFILE:
-      fail(Fault::resource, "cannot be opened: too many open files");
-    default:
-      fail(Fault::input, std::string("cannot be opened: ") + std::strerror(code));
-  }
-}
+[[noreturn]] void fail_to_open(int code);
 
 /// Reads the whole of `path`. Throws Error without the path's name (the caller knows it):
 /// input: missing, unreadable, not a regular file, larger than `limit` bytes, cut while reading.
-[[nodiscard]] inline std::vector<std::uint8_t> read_file_bytes(const std::filesystem::path& path,
-                                                               Index limit) {
-  // O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
-  if (file.number() < 0) fail_to_open(errno);
-
-  struct stat status = {};
-  if (::fstat(file.number(), &status) != 0) fail_to_open(errno);
-  if (S_ISDIR(status.st_mode)) fail(Fault::input, "not a regular file (a directory)");
-  if (!S_ISREG(status.st_mode)) fail(Fault::input, "not a regular file (a pipe or a device)");
-  if (status.st_size > limit) {
-    fail(Fault::input, "file of " + std::to_string(status.st_size) + " bytes over limit " +
-                           std::to_string(limit));
-  }
-
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(status.st_size));
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t got = ::read(file.number(), bytes.data() + filled, bytes.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(Fault::input, std::string("cannot be read: ") + std::strerror(errno));
-    if (got == 0) {
-      fail(Fault::input, "truncated while it was read: " + std::to_string(filled) + " of " +
-                             std::to_string(bytes.size()) + " bytes");
-    }
-    filled += static_cast<std::size_t>(got);
-  }
-  return bytes;
-}
+[[nodiscard]] std::vector<std::uint8_t> read_file_bytes(const std::filesystem::path& path,
+                                                        Index limit);
 
 }  // namespace stamp::detail

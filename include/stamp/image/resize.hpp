@@ -3,9 +3,9 @@
 // of the bytes, so a caller says which one is meant.
 #pragma once
 
-#include <stamp/image/resize/pillow.hpp>
-#include <stamp/image/resize/torch_f32.hpp>
-#include <stamp/image/resize/torch_u8.hpp>
+#include <optional>
+#include <stamp/image/image.hpp>
+#include <stamp/image/resize/filter.hpp>
 #include <string_view>
 
 namespace stamp {
@@ -17,31 +17,16 @@ enum class Resize {
 };
 
 /// The variant that `--resize` names: "pillow", "torch-u8" or "torch-f32". Throws Error{usage}.
-[[nodiscard]] inline Resize resize_named(std::string_view name) {
-  if (name == "pillow") return Resize::pillow;
-  if (name == "torch-u8") return Resize::torch_u8;
-  if (name == "torch-f32") return Resize::torch_f32;
-  fail(Fault::usage,
-       "resize \"" + std::string(name) + "\": expected pillow, torch-u8 or torch-f32");
-}
+[[nodiscard]] Resize resize_named(std::string_view name);
+
+/// The integer filter of an axis from `input` to `output` pixels, for those who resize elsewhere:
+/// bytes between the passes, rows first, an axis that keeps its size left out. None where a variant
+/// sums in float. Throws Error{usage} where either size is below 1.
+[[nodiscard]] std::optional<detail::FixedAxis> fixed_axis(Resize variant, Index input,
+                                                          Index output);
 
 /// `image` at width x height pixels, with antialiasing where it shrinks.
 /// Throws Error{usage} where either size is below 1.
-[[nodiscard]] inline Image resize(Image image, Index width, Index height, Resize variant) {
-  if (width < 1 || height < 1 || image.width < 1 || image.height < 1) {
-    fail(Fault::usage, "resize: from " + std::to_string(image.width) + " x " +
-                           std::to_string(image.height) + " to " + std::to_string(width) + " x " +
-                           std::to_string(height) + ", every side must be at least 1");
-  }
-  switch (variant) {
-    case Resize::pillow:
-      return detail::resize_pillow(std::move(image), width, height);
-    case Resize::torch_u8:
-      return detail::resize_torch_u8(std::move(image), width, height);
-    case Resize::torch_f32:
-      return detail::resize_torch_f32(std::move(image), width, height);
-  }
-  fail(Fault::usage, "resize: unknown variant");
-}
+[[nodiscard]] Image resize(Image image, Index width, Index height, Resize variant);
 
 }  // namespace stamp

@@ -52,6 +52,14 @@ void sum(B& engine, View<typename B::Element, R, A> z, const X& x, const Y& y) {
   add(engine, z, y);
 }
 
+/// x += z, then y = layer_norm(x): a residual and the norm that follows. All [R, A].
+template <Backend B, Axis R, Axis A, class Z, class Vector>
+void add_layer_norm(B& engine, View<typename B::Element, R, A> y, View<typename B::Element, R, A> x,
+                    const Z& z, const Vector& weight, const Vector& bias, double eps) {
+  add(engine, x, z);
+  layer_norm(engine, y, x, weight, bias, eps);
+}
+
 /// query = rotate(query) in place, keys = rotate(key), values = value: a pass's keys and values on
 /// their way into their slots of a cache. query [R, Heads, HeadDim]; key and value
 /// [R, KvHeads, HeadDim], of which key may be overwritten; keys and values [Keys = R, KvHeads,
@@ -87,6 +95,17 @@ void matmul_add(B& engine, View<typename B::Element, R, O> y, const X& x, const 
                                                                y.template axis_at<1>());
   matmul(engine, product, x, w, bias...);
   add(engine, y, product);
+}
+
+/// y = rms_norm(x)·Wᵀ + bias: the last norm and the classifier of mask tokens. y [R, O], x [R, H],
+/// norm [H], W [O, H], bias [O].
+template <Backend B, Axis R, Axis O, class X, class Norm, class W, class BiasVector>
+void rms_norm_matmul(B& engine, View<typename B::Element, R, O> y, const X& x, const Norm& norm,
+                     double eps, const W& w, const BiasVector& bias) {
+  const auto frame = engine.frame();
+  auto normal = engine.template allocate<typename B::Element>(y.template axis_at<0>(), w.in);
+  rms_norm(engine, normal, x, norm, eps);
+  matmul(engine, y, normal, w, bias);
 }
 
 /// y += fc2(quick_gelu(fc1(x))): the vision tower's MLP. y, x [R, H], fc1 [F, H], fc2 [H, F].

@@ -64,6 +64,15 @@ struct BlockDiagonal {
   }
 };
 
+/// Blocks of equal size one after another: a row sees its own block only.
+struct EqualBlocks {
+  Index size = 0;
+  [[nodiscard]] constexpr Visible visible(Index query) const {
+    const Index first = query / size * size;
+    return {{first, first + size}, {}};
+  }
+};
+
 /// STAMP's hybrid mask, equation of section 3.2: causal text, then mask tokens that see all the
 /// text before them and each other. For one uncached pass over [history | masks].
 struct HybridMask {

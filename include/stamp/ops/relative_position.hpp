@@ -24,6 +24,16 @@ struct RelativePosition {
   Index height = 0;
   Index width = 0;
 
+  /// Positions of a map.
+  [[nodiscard]] constexpr Index area() const { return height * width; }
+  /// Where several maps of this size stand one after another, and their numbers do, too: those of
+  /// the map-th.
+  [[nodiscard]] constexpr RelativePosition of_map(Index map) const {
+    const Index lines = map * area() * heads;
+    return {vertical + lines * (2 * height - 1), horizontal + lines * (2 * width - 1), heads,
+            height, width};
+  }
+
   /// The vertical numbers of one query and head by the key's row: v ↦ vertical[…, y - v + …].
   [[nodiscard]] constexpr const T* vertical_of(Index query, Index head) const {
     return vertical + (query * heads + head) * (2 * height - 1) + query / width + height - 1;
@@ -36,7 +46,7 @@ struct RelativePosition {
 /// The door of an attention with relative positions: queries and keys are the map's positions.
 template <class T>
 void check_positions(const RelativePosition<T>& bias, Index queries, Index heads, Index keys) {
-  const Index positions = bias.height * bias.width;
+  const Index positions = bias.area();
   if (queries != positions || keys != positions || heads != bias.heads) {
     fail(Fault::usage, "attend: expected " + std::to_string(positions) + " queries and keys of " +
                            std::to_string(bias.heads) + " heads for relative positions on " +

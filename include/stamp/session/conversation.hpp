@@ -5,12 +5,12 @@
 #include <chrono>
 #include <cmath>
 #include <stamp/image/run_length.hpp>
-#include <stamp/image/upsample.hpp>
 #include <stamp/model/stamp/dialogue.hpp>
 #include <stamp/observe/progress.hpp>
 #include <stamp/observe/recorder.hpp>
 #include <stamp/session/answer.hpp>
 #include <stamp/session/mask_refiner.hpp>
+#include <stamp/session/picture_steps.hpp>
 #include <stamp/session/weight_faults.hpp>
 #include <stamp/text/mask_labels.hpp>
 
@@ -64,26 +64,10 @@ template <Backend B>
 template <Backend B>
 class Conversation {
  public:
-  explicit Conversation(Model<B>& model)
-      : model_(model), dialogue_(model.engine(), model.stamp()) {}
+  explicit Conversation(Model<B>& model);
 
   /// The image that the next question is about; masks are made for the last one shown.
-  void show(const Image& image, const SegmentOptions& options = {}) {
-    Stopwatch watch;
-    tell(options, Stage::image, 0, 1);
-    patches_ = patches(image, processor_for(model_, options));
-    frame_ = {};
-    frame_.width = image.width;
-    frame_.height = image.height;
-    frame_.orientation = image.orientation;
-    frame_.resized_width = patches_->resized_width;
-    frame_.resized_height = patches_->resized_height;
-    frame_.grid = patches_->grid;
-    frame_.timings.image = watch.lap();
-    shown_ = image;
-    refiner_has_seen_ = false;
-    tell(options, Stage::image, 1, 1);
-  }
+  void show(const Image& image, const SegmentOptions& options = {});
 
   /// From now on every mask is refined, too. What the refiner finds in the image is kept like the
   /// vision features: further questions about it cost neither encoder again.
@@ -95,19 +79,7 @@ class Conversation {
   /// One round: phase 1 gives the words, phase 2 a mask for every `<|seg|>` of this round. Throws
   /// Error{input} for a prompt that is empty, too long or not UTF-8, before anything is computed.
   /// A weight that is NaN or infinite is Error{input}, too, once it spoils an activation.
-  [[nodiscard]] Answer ask(std::string_view prompt, const SegmentOptions& options = {}) {
-    return naming_bad_weights(model_, [&] {
-      watch_.listen(false);
-      try {
-        return answer_or_rewind(prompt, options);
-      } catch (const Error& error) {
-        if (error.fault() != Fault::failure) throw;
-      }
-      // Something is not a number. Once more, and listening, to say where it was first seen.
-      watch_.listen(true);
-      return answer_or_rewind(prompt, options);
-    });
-  }
+  [[nodiscard]] Answer ask(std::string_view prompt, const SegmentOptions& options = {});
 
   /// The cells of one round's masks again, in one batched pass: for tests and for speed.
   [[nodiscard]] Dialogue<B>& dialogue() { return dialogue_; }
@@ -209,7 +181,10 @@ class Conversation {
     if (!patches_) return;
     watch.lap();
     tell(options, Stage::vision, 0, 1);
-    dialogue_.look(patches_->values, std::span(&frame_.grid, 1), watch_);
+    const auto write = [&](B& engine, Activation<B, Patches, PatchLength> y) {
+      patches_->write(engine, y, *shown_);
+    };
+    dialogue_.look(write, std::span(&frame_.grid, 1), watch_);
     answer.timings.vision = watch.lap();
     tell(options, Stage::vision, 1, 1);
   }
@@ -276,8 +251,8 @@ class Conversation {
     tell(options, Stage::mask, static_cast<Index>(found.size()), static_cast<Index>(found.size()));
   }
 
-  [[nodiscard]] static Mask picture_of(const MaskLogits<Number>& cells, const Answer& answer,
-                                       const SegmentOptions& options) {
+  [[nodiscard]] Mask picture_of(const MaskLogits<Number>& cells, const Answer& answer,
+                                const SegmentOptions& options) {
     Mask mask;
     mask.token_index = cells.token;
     mask.rows = cells.rows;
@@ -288,8 +263,8 @@ class Conversation {
       fail(Fault::failure, "non-finite after mask.logits: first at index " + std::to_string(at));
     }
     UpsampledMask picture =
-        upsample(mask.logits, cells.rows, cells.columns, answer.width, answer.height,
-                 options.upsample, static_cast<float>(options.threshold));
+        upsample(model_.engine(), mask.logits, cells.rows, cells.columns, answer.width,
+                 answer.height, options.upsample, static_cast<float>(options.threshold));
     mask.picture = std::move(picture.mask);
     mask.score = picture.score;
     mask.area = picture.area;
@@ -338,12 +313,51 @@ class Conversation {
   Dialogue<B> dialogue_;
   Recorder<Number> watch_;  ///< keeps nothing; names the first activation that is not finite
   std::vector<text::Turn> turns_;
-  std::optional<PixelPatches> patches_;  ///< shown, not yet asked about
-  Answer frame_;                         ///< what an answer says about the image
+  std::optional<PicturePatches<B>> patches_;  ///< shown, not yet asked about
+  Answer frame_;                              ///< what an answer says about the image
   MaskRefiner refiner_;
   std::optional<Image> shown_;  ///< the last image
   bool refiner_has_seen_ = false;
 };
+
+// Not inline: a program takes them from the backend's library, where that holds them.
+
+template <Backend B>
+Conversation<B>::Conversation(Model<B>& model)
+    : model_(model), dialogue_(model.engine(), model.stamp()) {}
+
+template <Backend B>
+void Conversation<B>::show(const Image& image, const SegmentOptions& options) {
+  Stopwatch watch;
+  tell(options, Stage::image, 0, 1);
+  patches_.emplace(image, processor_for(model_, options));
+  frame_ = {};
+  frame_.width = image.width;
+  frame_.height = image.height;
+  frame_.orientation = image.orientation;
+  frame_.resized_width = patches_->resized().width;
+  frame_.resized_height = patches_->resized().height;
+  frame_.grid = patches_->grid();
+  frame_.timings.image = watch.lap();
+  shown_ = image;
+  refiner_has_seen_ = false;
+  tell(options, Stage::image, 1, 1);
+}
+
+template <Backend B>
+Answer Conversation<B>::ask(std::string_view prompt, const SegmentOptions& options) {
+  return naming_bad_weights(model_, [&] {
+    watch_.listen(false);
+    try {
+      return answer_or_rewind(prompt, options);
+    } catch (const Error& error) {
+      if (error.fault() != Fault::failure) throw;
+    }
+    // Something is not a number. Once more, and listening, to say where it was first seen.
+    watch_.listen(true);
+    return answer_or_rewind(prompt, options);
+  });
+}
 
 /// One image, one question. `image` as from read_image.
 template <Backend B>

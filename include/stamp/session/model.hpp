@@ -29,15 +29,7 @@ struct LoadOptions {
 template <Backend B>
 class Model {
  public:
-  Model(checkpoint::Checkpoint folder, std::unique_ptr<B> engine, text::Tokenizer tokenizer)
-      : parts_(
-            std::make_unique<Parts>(std::move(folder), std::move(engine), std::move(tokenizer))) {
-    adopt_tokens();
-    parts_->stamp.emplace(parts_->folder.config);
-    checkpoint::check_tensors(config(), expected_tensors(*parts_->stamp), *parts_->folder.weights);
-    bind(*parts_->engine, *parts_->stamp, *parts_->folder.weights);
-    parts_->folder.weights->check_unchanged();
-  }
+  Model(checkpoint::Checkpoint folder, std::unique_ptr<B> engine, text::Tokenizer tokenizer);
 
   [[nodiscard]] B& engine() { return *parts_->engine; }
   [[nodiscard]] const Stamp<B>& stamp() const { return *parts_->stamp; }
@@ -110,6 +102,17 @@ class Model {
 
   std::unique_ptr<Parts> parts_;
 };
+
+// Not inline: a program takes it from the backend's library, where that holds it.
+template <Backend B>
+Model<B>::Model(checkpoint::Checkpoint folder, std::unique_ptr<B> engine, text::Tokenizer tokenizer)
+    : parts_(std::make_unique<Parts>(std::move(folder), std::move(engine), std::move(tokenizer))) {
+  adopt_tokens();
+  parts_->stamp.emplace(parts_->folder.config);
+  checkpoint::check_tensors(config(), expected_tensors(*parts_->stamp), *parts_->folder.weights);
+  bind(*parts_->engine, *parts_->stamp, *parts_->folder.weights);
+  parts_->folder.weights->check_unchanged();
+}
 
 /// Opens a checkpoint folder in Hugging Face layout, or a PEFT LoRA adapter folder over its base.
 /// Weights stay in their memory map where the backend can use them there. Throws Error{input}

@@ -34,26 +34,14 @@ struct AddedToken {
 
   /// Whether user text must not produce it: special by its flag or, should a file have forgotten
   /// the flag, by its form.
-  [[nodiscard]] bool is_control() const {
-    return special || (content.starts_with("<|") && content.ends_with("|>"));
-  }
+  [[nodiscard]] bool is_control() const;
 };
 
 /// The added tokens that are looked for at one stage, before or after normalisation.
 class AddedTokens {
  public:
   /// Makes `token` findable under `pattern`, which is not empty.
-  void add(AddedToken token, std::string_view pattern) {
-    std::uint32_t node = 0;
-    for (const char byte : pattern) {
-      const auto [edge, added] = edges_.try_emplace(key(node, byte), node_count_);
-      if (added) ++node_count_;
-      node = edge->second;
-    }
-    starts_[static_cast<unsigned char>(pattern.front())] = true;
-    ends_.try_emplace(node, tokens_.size());
-    tokens_.push_back(std::move(token));
-  }
+  void add(AddedToken token, std::string_view pattern);
 
   /// Cuts `text` (valid UTF-8) in order into tokens, `found(TokenId)`, and what is between them,
   /// `between(std::string_view)`.
@@ -87,48 +75,15 @@ class AddedTokens {
     std::size_t end;
   };
 
-  [[nodiscard]] static std::uint64_t key(std::uint32_t node, char byte) {
-    return static_cast<std::uint64_t>(node) << 8 | static_cast<unsigned char>(byte);
-  }
+  [[nodiscard]] static std::uint64_t key(std::uint32_t node, char byte);
 
-  [[nodiscard]] std::optional<Match> longest_at(std::string_view text, std::size_t begin) const {
-    if (!starts_[static_cast<unsigned char>(text[begin])]) return std::nullopt;
-    std::optional<Match> longest;
-    std::uint32_t node = 0;
-    for (std::size_t at = begin; at < text.size(); ++at) {
-      const auto edge = edges_.find(key(node, text[at]));
-      if (edge == edges_.end()) break;
-      node = edge->second;
-      const auto end = ends_.find(node);
-      if (end != ends_.end()) longest = Match{&tokens_[end->second], at + 1};
-    }
-    return longest;
-  }
+  [[nodiscard]] std::optional<Match> longest_at(std::string_view text, std::size_t begin) const;
 
-  [[nodiscard]] static bool touches_word(std::string_view text, std::size_t begin,
-                                         std::size_t end) {
-    const std::string_view before = text.substr(0, begin);
-    const std::string_view after = text.substr(end);
-    return (!before.empty() &&
-            is_word(front_code_point(before.substr(before.size() - back_length(before))))) ||
-           (!after.empty() && is_word(front_code_point(after)));
-  }
-  [[nodiscard]] static std::size_t skip_space(std::string_view text, std::size_t at) {
-    while (at < text.size() && contains(white_space, front_code_point(text.substr(at)))) {
-      at += utf8_length(text.substr(at, 4));
-    }
-    return at;
-  }
+  [[nodiscard]] static bool touches_word(std::string_view text, std::size_t begin, std::size_t end);
+  [[nodiscard]] static std::size_t skip_space(std::string_view text, std::size_t at);
   /// Start of the white space that ends at `at`, not before `least`.
   [[nodiscard]] static std::size_t skip_space_back(std::string_view text, std::size_t at,
-                                                   std::size_t least) {
-    while (at > least) {
-      const std::size_t length = back_length(text.substr(0, at));
-      if (!contains(white_space, front_code_point(text.substr(at - length)))) break;
-      at -= length;
-    }
-    return at;
-  }
+                                                   std::size_t least);
 
   // A trie: nodes are numbers, 0 the root; an edge is a node and a byte.
   std::unordered_map<std::uint64_t, std::uint32_t> edges_;

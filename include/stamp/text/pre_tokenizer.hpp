@@ -27,9 +27,7 @@ inline constexpr std::string_view gpt2_words =
 class PreTokenizer {
  public:
   /// Adds a pattern as Oniguruma spells it; throws Error{input}, starting with `where`.
-  void add(std::string_view pattern, const std::string& where) {
-    patterns_.emplace_back(pcre2_pattern(pattern, where), where);
-  }
+  void add(std::string_view pattern, const std::string& where);
 
   /// Calls `word(std::string_view)` for each word of `text` (valid UTF-8), in order.
   template <class Word>

@@ -20,6 +20,7 @@
 namespace stamp::text {
 
 namespace detail {
+
 struct FreePcre2 {
   void operator()(pcre2_code* code) const { pcre2_code_free(code); }
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
@@ -29,35 +30,13 @@ struct FreePcre2 {
 template <class T>
 using Pcre2 = std::unique_ptr<T, FreePcre2>;
 
-[[nodiscard]] inline std::string pcre2_message(int code) {
-  PCRE2_UCHAR words[256] = {};
-  pcre2_get_error_message(code, words, sizeof words);
-  return reinterpret_cast<const char*>(words);
-}
 }  // namespace detail
 
 /// Immutable after construction, so any number of threads may match with one Regex at a time.
 class Regex {
  public:
   /// Compiles `pattern`, in PCRE2's spelling. Throws Error{input}, starting with `where`.
-  Regex(std::string_view pattern, std::string where) : where_(std::move(where)) {
-    int error = 0;
-    PCRE2_SIZE offset = 0;
-    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                              PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset,
-                              nullptr));
-    if (!code_) {
-      fail(Fault::input, where_ + ": the pattern does not compile at byte " +
-                             std::to_string(offset) + ": " + detail::pcre2_message(error));
-    }
-    std::uint32_t matches_nothing = 0;
-    pcre2_pattern_info(code_.get(), PCRE2_INFO_MATCHEMPTY, &matches_nothing);
-    if (matches_nothing != 0) {  // engines disagree on where to look after an empty match
-      fail(Fault::input, where_ + ": the pattern can match empty text, expected one that cannot");
-    }
-    // Where the system forbids executable memory this fails, and the interpreter matches instead.
-    pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
-  }
+  Regex(std::string_view pattern, std::string where);
 
   /// Calls `piece(std::string_view)` for every match and for every stretch between two matches, in
   /// order; no piece is empty. `text` must be valid UTF-8. Throws Error{input} when the pattern
@@ -104,10 +83,7 @@ class Regex {
     detail::Pcre2<pcre2_jit_stack> stack;
   };
 
-  [[noreturn]] void give_up(int code, std::size_t at, std::size_t bytes) const {
-    fail(Fault::input, where_ + ": the pattern gave up at byte " + std::to_string(at) + " of " +
-                           std::to_string(bytes) + ": " + detail::pcre2_message(code));
-  }
+  [[noreturn]] void give_up(int code, std::size_t at, std::size_t bytes) const;
 
   std::string where_;
   detail::Pcre2<pcre2_code> code_;

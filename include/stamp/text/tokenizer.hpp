@@ -43,82 +43,28 @@ struct TokenizerParts {
 /// Immutable after construction: any number of threads may use one Tokenizer at a time.
 class Tokenizer {
  public:
-  explicit Tokenizer(TokenizerParts parts) : parts_(std::move(parts)) {
-    special_.resize(parts_.vocabulary.rows());
-    for (const AddedToken& token : parts_.added) {
-      special_[static_cast<std::size_t>(token.id)] = token.special;
-      const bool late = token.normalized && parts_.normalizer == Normalizer::nfc;
-      (token.normalized ? normalized_ : verbatim_)
-          .add(token, late ? nfc(token.content) : token.content);
-    }
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      bytes_[byte] =
-          parts_.vocabulary.find(byte_level_spelling(std::string(1, static_cast<char>(byte))));
-    }
-  }
+  explicit Tokenizer(TokenizerParts parts);
 
   /// Token ids of `text`. Time O(n log n) whatever the text; a byte that the vocabulary has no
   /// entry for gives no token, as upstream. Throws Error{input} "WHAT is not UTF-8 at byte K".
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text, SpecialTokens reading,
-                                            std::string_view what = "text") const {
-    require_utf8(text, what);
-    std::vector<TokenId> ids;
-    const auto found = [&](TokenId id) { ids.push_back(id); };
-    std::vector<TokenId> word_ids;
-    const auto word = [&](std::string_view bytes) { encode_word(bytes, word_ids, ids); };
-    const auto ordinary = [&](std::string_view piece) { parts_.words.split(piece, word); };
-    verbatim_.split(text, reading, found, [&](std::string_view piece) {
-      if (parts_.normalizer == Normalizer::none) {
-        normalized_.split(piece, reading, found, ordinary);
-      } else {
-        normalized_.split(nfc(piece), reading, found, ordinary);
-      }
-    });
-    return ids;
-  }
+                                            std::string_view what = "text") const;
 
   /// The bytes of `ids`, joined; an answer may end inside a code point. Unknown ids give nothing.
-  [[nodiscard]] std::string decode_bytes(std::span<const TokenId> ids, Decoding decoding) const {
-    std::string bytes;
-    for (const TokenId id : ids) {
-      if (decoding == Decoding::keep_special || !is_special(id)) bytes += this->bytes(id);
-    }
-    return bytes;
-  }
+  [[nodiscard]] std::string decode_bytes(std::span<const TokenId> ids, Decoding decoding) const;
   /// The text of `ids`; what is not UTF-8 in it becomes U+FFFD.
-  [[nodiscard]] std::string decode(std::span<const TokenId> ids, Decoding decoding) const {
-    return lossy_utf8(decode_bytes(ids, decoding));
-  }
+  [[nodiscard]] std::string decode(std::span<const TokenId> ids, Decoding decoding) const;
 
   /// The bytes of one token, for Utf8Stream; empty when there is no such id.
   [[nodiscard]] std::string_view bytes(TokenId id) const { return parts_.vocabulary.bytes(id); }
-  [[nodiscard]] bool is_special(TokenId id) const {
-    return id >= 0 && static_cast<std::size_t>(id) < special_.size() &&
-           special_[static_cast<std::size_t>(id)];
-  }
+  [[nodiscard]] bool is_special(TokenId id) const;
 
   /// Id of an entry as the file spells it: "<|seg|>", or "Ġthe" for " the".
-  [[nodiscard]] std::optional<TokenId> token_id(std::string_view spelling) const {
-    return parts_.vocabulary.find(spelling);
-  }
+  [[nodiscard]] std::optional<TokenId> token_id(std::string_view spelling) const;
   /// Id of an added token; throws Error{input} naming the file when it has none.
-  [[nodiscard]] TokenId require_added(std::string_view content) const {
-    for (const AddedToken& token : parts_.added) {
-      if (token.content == content) return token.id;
-    }
-    fail(Fault::input, parts_.source + ": no added token " + in_quotes(content) +
-                           ": expected it, found " + std::to_string(parts_.added.size()) +
-                           " others");
-  }
+  [[nodiscard]] TokenId require_added(std::string_view content) const;
   /// Throws Error{input} when an id has no row in an embedding of `rows` rows, called `embedding`.
-  void require_rows(Index rows, std::string_view embedding) const {
-    if (vocab_size() <= rows) return;
-    const auto first = static_cast<TokenId>(std::max<Index>(rows, 0));
-    fail(Fault::input, parts_.source + ": " + std::to_string(vocab_size()) +
-                           " ids, expected at most the " + std::to_string(rows) + " rows of " +
-                           std::string(embedding) + ": the first too many is " +
-                           in_quotes(bytes(first)) + ", id " + std::to_string(first));
-  }
+  void require_rows(Index rows, std::string_view embedding) const;
 
   /// One more than the largest id.
   [[nodiscard]] Index vocab_size() const { return static_cast<Index>(parts_.vocabulary.rows()); }
@@ -130,14 +76,7 @@ class Tokenizer {
  private:
   /// `symbols` is scratch that keeps its memory from word to word.
   void encode_word(std::string_view word, std::vector<TokenId>& symbols,
-                   std::vector<TokenId>& ids) const {
-    symbols.clear();
-    for (const char byte : word) {
-      const auto& id = bytes_[static_cast<unsigned char>(byte)];
-      if (id) symbols.push_back(*id);
-    }
-    parts_.merges.encode(symbols, ids);
-  }
+                   std::vector<TokenId>& ids) const;
 
   TokenizerParts parts_;
   AddedTokens verbatim_;    ///< found in the text as it is

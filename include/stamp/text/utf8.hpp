@@ -17,13 +17,7 @@ using checkpoint::printable;
 using checkpoint::utf8_length;
 
 /// Throws Error{input} "WHAT is not UTF-8 at byte K"; a prompt is never mended silently.
-inline void require_utf8(std::string_view text, std::string_view what) {
-  if (const auto bad = first_invalid_utf8(text)) {
-    fail(Fault::input, std::string(what) + " is not UTF-8 at byte " + std::to_string(*bad) +
-                           ": expected UTF-8, found the byte \"" + printable(text.substr(*bad, 1)) +
-                           "\"");
-  }
-}
+void require_utf8(std::string_view text, std::string_view what);
 
 /// The code point at the front of `text`, which must be valid UTF-8 and not empty.
 [[nodiscard]] constexpr char32_t front_code_point(std::string_view text) {
@@ -54,22 +48,7 @@ inline void require_utf8(std::string_view text, std::string_view what) {
 }
 
 /// Appends `point`, a Unicode scalar value, as UTF-8.
-inline void append_utf8(std::string& text, char32_t point) {
-  const auto put = [&](char32_t byte) { text.push_back(static_cast<char>(byte)); };
-  if (point < 0x80) return put(point);
-  if (point < 0x800) {
-    put(0xC0 | point >> 6);
-  } else {
-    if (point < 0x10000) {
-      put(0xE0 | point >> 12);
-    } else {
-      put(0xF0 | point >> 18);
-      put(0x80 | (point >> 12 & 0x3F));
-    }
-    put(0x80 | (point >> 6 & 0x3F));
-  }
-  put(0x80 | (point & 0x3F));
-}
+void append_utf8(std::string& text, char32_t point);
 
 /// Bytes at the front of `text`, which is not empty and does not start with a whole sequence, that
 /// together become one U+FFFD: the longest part that a valid sequence could start with, else 1.
@@ -86,21 +65,7 @@ inline void append_utf8(std::string& text, char32_t point) {
 }
 
 /// Any bytes as UTF-8: every broken sequence becomes one U+FFFD.
-[[nodiscard]] inline std::string lossy_utf8(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size());
-  while (!bytes.empty()) {
-    const std::size_t whole = utf8_length(bytes.substr(0, 4));
-    if (whole > 0) {
-      text += bytes.substr(0, whole);
-      bytes.remove_prefix(whole);
-    } else {
-      text += "\uFFFD";
-      bytes.remove_prefix(broken_length(bytes));
-    }
-  }
-  return text;
-}
+[[nodiscard]] std::string lossy_utf8(std::string_view bytes);
 
 /// Bytes at the end of `bytes` (0 to 3) that more bytes may still complete to a code point.
 [[nodiscard]] constexpr std::size_t unfinished_tail(std::string_view bytes) {
@@ -119,19 +84,9 @@ inline void append_utf8(std::string& text, char32_t point) {
 class Utf8Stream {
  public:
   /// What can be shown now; a code point that is not complete yet is held back.
-  [[nodiscard]] std::string push(std::string_view bytes) {
-    held_ += bytes;
-    const std::size_t ready = held_.size() - unfinished_tail(held_);
-    std::string shown = lossy_utf8(std::string_view(held_).substr(0, ready));
-    held_.erase(0, ready);
-    return shown;
-  }
+  [[nodiscard]] std::string push(std::string_view bytes);
   /// What was held back, as U+FFFD; the stream is empty afterwards.
-  [[nodiscard]] std::string finish() {
-    std::string shown = lossy_utf8(held_);
-    held_.clear();
-    return shown;
-  }
+  [[nodiscard]] std::string finish();
 
  private:
   std::string held_;

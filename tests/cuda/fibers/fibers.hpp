@@ -10,7 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <random>
+#include <string>
 #include <vector>
 
 // The words of CUDA's C++ that device code uses.
@@ -23,7 +26,15 @@ struct Three {
   unsigned x = 0, y = 0, z = 0;
 };
 
-/// Threads that meet: a warp or the block.
+/// What device code did that the manual forbids, though its results may be right; tests expect
+/// none.
+inline std::vector<std::string> complaints;
+inline void complain(const std::string& what) {
+  constexpr std::size_t enough = 20;
+  if (complaints.size() < enough) complaints.push_back(what);
+}
+
+/// Threads that meet: a warp, the block, or as many as a numbered barrier is told.
 struct Group {
   int size = 0;
   int arrived = 0;
@@ -34,11 +45,16 @@ class Block {
  public:
   static constexpr std::size_t stack_bytes = std::size_t{256} << 10U;
 
+  /// Threads take turns, one after the other; or a warp goes as far as it can when it has a turn,
+  /// and misses every second turn, as a generator of fixed numbers says.
+  bool uneven = false;
+
   /// Runs body() as `threads` threads, a multiple of 32.
   void run(int threads, const std::function<void()>& body) {
     body_ = &body;
     threads_.resize(static_cast<std::size_t>(threads));
     block_ = {threads};
+    numbered_.clear();
     warps_.assign(static_cast<std::size_t>(threads) / 32, {32});
     words_.assign(static_cast<std::size_t>(threads), {});
     current_block = this;
@@ -53,11 +69,16 @@ class Block {
     }
     for (bool any = true; any;) {
       any = false;
-      for (std::size_t at = 0; at < threads_.size(); ++at) {
-        if (threads_[at].done) continue;
-        any = true;
-        now_ = at;
-        swapcontext(&scheduler_, &threads_[at].context);
+      for (std::size_t at = 0; at < warps_.size(); ++at) {
+        const std::size_t warp = uneven ? warps_.size() - 1 - at : at;
+        if (uneven && random_() % 2 == 0) {
+          any = true;
+          continue;
+        }
+        do {
+          went_on_ = false;
+          any = turn(warp) || any;
+        } while (uneven && went_on_);
       }
     }
   }
@@ -65,6 +86,27 @@ class Block {
   [[nodiscard]] unsigned thread() const { return static_cast<unsigned>(now_); }
   void meet_block() { meet(block_); }
   void meet_warp() { meet(warps_[now_ / 32]); }
+  /// The last one to come runs last() before anybody goes on.
+  template <class Last>
+  void meet_warp(const Last& last) {
+    meet(warps_[now_ / 32], last);
+  }
+  void meet_numbered(unsigned number, int threads) {
+    Group& group = numbered_[number];
+    group.size = threads;
+    meet(group);
+  }
+  /// Lets the others run.
+  void yield() {
+    const std::size_t me = now_;
+    swapcontext(&threads_[me].context, &scheduler_);
+  }
+  /// Lets the others run until `done()`.
+  template <class Done>
+  void wait_until(const Done& done) {
+    while (!done()) yield();
+    went_on_ = true;
+  }
 
   /// Every lane of the warp gives some words and sees everybody's, [lane][word].
   static constexpr std::size_t most_words = 10;
@@ -86,6 +128,18 @@ class Block {
     bool done = false;
   };
 
+  /// Every thread of a warp that still runs, once; whether there was one.
+  bool turn(std::size_t warp) {
+    bool any = false;
+    for (std::size_t at = warp * 32; at < (warp + 1) * 32; ++at) {
+      if (threads_[at].done) continue;
+      any = true;
+      now_ = at;
+      swapcontext(&scheduler_, &threads_[at].context);
+    }
+    return any;
+  }
+
   static void enter() {
     Block& block = *current_block;
     (*block.body_)();
@@ -93,25 +147,30 @@ class Block {
   }
 
   void meet(Group& group) {
+    meet(group, [] {});
+  }
+  template <class Last>
+  void meet(Group& group, const Last& last) {
     const int generation = group.generation;
     if (++group.arrived == group.size) {
+      last();
       group.arrived = 0;
       ++group.generation;
       return;
     }
-    while (group.generation == generation) {
-      const std::size_t me = now_;
-      swapcontext(&threads_[me].context, &scheduler_);
-    }
+    wait_until([&] { return group.generation != generation; });
   }
 
   const std::function<void()>* body_ = nullptr;
   std::vector<Thread> threads_;
   Group block_;
   std::vector<Group> warps_;
+  std::map<unsigned, Group> numbered_;
   std::vector<Words> words_;
   ucontext_t scheduler_{};
   std::size_t now_ = 0;
+  bool went_on_ = false;
+  std::minstd_rand random_;
 };
 
 /// threadIdx.x of whoever runs.
@@ -129,6 +188,7 @@ inline stamp::test::fibers::ThreadIndex threadIdx;
 inline stamp::test::fibers::Three blockIdx;
 inline stamp::test::fibers::Three gridDim;
 
+inline void __syncwarp() { stamp::test::fibers::Block::current_block->meet_warp(); }
 inline void __syncthreads() { stamp::test::fibers::Block::current_block->meet_block(); }
 
 inline float __shfl_xor_sync(unsigned, float value, int mask) {

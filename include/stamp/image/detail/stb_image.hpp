@@ -2,10 +2,9 @@
 // stb_image (Sean Barrett, public domain) with its JPEG decoder and its zlib inflater only.
 // GIF, PSD, TGA, HDR and PIC, where nearly all of its known vulnerabilities sit, are not compiled.
 //
-// Each translation unit gets a private copy in this namespace, so that a program may use its own
-// stb_image beside it: the macros of both are put aside and given back. Include this header only
-// where pixels are decoded. (Inline functions that call the copy differ between units in nothing
-// but which of the equal copies they name, so it does not matter which one the linker keeps.)
+// The copy is private to this namespace and to the unit that includes it, so that a program may use
+// its own stb_image beside it: the macros of both are put aside and given back. Included only by
+// the definitions that decode pixels.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // stb_image_write (Sean Barrett, public domain), without files: a private copy for each translation
-// unit, as detail/stb_image.hpp does it and for the same reasons.
+// unit that includes it, as detail/stb_image.hpp has it and for the same reasons.
 #pragma once
 
 #include <assert.h>

@@ -77,9 +77,7 @@ template <class Real>
 }
 
 /// Rounds to the nearest integer, halves away from zero, as `(int)(v ± 0.5)` does in both sources.
-[[nodiscard]] inline int round_away(double value) {
-  return static_cast<int>(value < 0 ? value - 0.5 : value + 0.5);
-}
+[[nodiscard]] int round_away(double value);
 
 /// Fixed-point weights: value · 2^bits.
 struct FixedAxis {
@@ -87,13 +85,6 @@ struct FixedAxis {
   int bits = 0;
 };
 
-[[nodiscard]] inline FixedAxis fixed_axis(const AxisFilter<double>& real, int bits) {
-  FixedAxis fixed{.filter = {real.widest, real.firsts, real.sizes, {}}, .bits = bits};
-  fixed.filter.weights.reserve(real.weights.size());
-  for (const double weight : real.weights) {
-    fixed.filter.weights.push_back(round_away(weight * static_cast<double>(1 << bits)));
-  }
-  return fixed;
-}
+[[nodiscard]] FixedAxis fixed_axis(const AxisFilter<double>& real, int bits);
 
 }  // namespace stamp::detail

@@ -5,33 +5,13 @@
 #pragma once
 
 #include <stamp/image/image.hpp>
-#include <stamp/image/resize/passes.hpp>
 
 namespace stamp::detail {
 
-/// `axis_of(input, output)` is bicubic_axis<double> or bilinear_axis<double>.
-template <class AxisOf>
-[[nodiscard]] Image resize_pillow(Image image, Index width, Index height, const AxisOf& axis_of) {
-  constexpr int bits = 32 - 8 - 2;  // Resample.c, PRECISION_BITS: 8 bits of pixel, 2 of overshoot
-  if (width != image.width) {
-    const FixedAxis axis = fixed_axis(axis_of(image.width, width), bits);
-    image.pixels =
-        resize_rows(image.pixels, image.height, image.width, axis.filter, FixedSum{bits});
-    image.width = width;
-  }
-  if (height != image.height) {
-    const FixedAxis axis = fixed_axis(axis_of(image.height, height), bits);
-    image.pixels = resize_columns(image.pixels, width * 3, axis.filter, FixedSum{bits});
-    image.height = height;
-  }
-  return image;
-}
+/// Resample.c, PRECISION_BITS: 8 bits of pixel, 2 of overshoot.
+inline constexpr int pillow_bits = 32 - 8 - 2;
 
-[[nodiscard]] inline Image resize_pillow(Image image, Index width, Index height) {
-  return resize_pillow(std::move(image), width, height, bicubic_axis<double>);
-}
-[[nodiscard]] inline Image resize_pillow_bilinear(Image image, Index width, Index height) {
-  return resize_pillow(std::move(image), width, height, bilinear_axis<double>);
-}
+[[nodiscard]] Image resize_pillow(Image image, Index width, Index height);
+[[nodiscard]] Image resize_pillow_bilinear(Image image, Index width, Index height);
 
 }  // namespace stamp::detail

@@ -3,6 +3,7 @@
 // Mirrors Qwen2VisionTransformerPretrainedModel of transformers' modeling_qwen2_vl.py.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <stamp/model/qwen2_vl/config.hpp>
@@ -75,6 +76,11 @@ struct PatchMerger {
   }
 };
 
+/// write(engine, y) puts pixel_values, the image processor's numbers, into y in the engine's
+/// memory: [Patches, PatchLength], images one after another.
+template <class W, class B>
+concept PixelWriter = std::invocable<const W&, B&, Activation<B, Patches, PatchLength>>;
+
 /// patch_embed, the blocks, the merger.
 template <Backend B>
 struct VisionTower {
@@ -95,15 +101,14 @@ struct VisionTower {
   }
 
   /// Merged features F_p, [Tokens, Hidden] with Tokens = Σ t·h·w / merge² over `grids`, into `y`.
-  /// `pixel_values` are the image processor's: [Patches, PatchLength], images one after another.
-  template <class T = NoTap>
-  void operator()(B& engine, Activation<B, Tokens, Hidden> y, std::span<const float> pixel_values,
+  template <PixelWriter<B> Write, class T = NoTap>
+  void operator()(B& engine, Activation<B, Tokens, Hidden> y, const Write& write,
                   std::span<const PatchGrid> grids, const T& tap = {}) const {
     const auto frame = engine.frame();
     const Patches patches{count_patches(grids)};
     auto pixels =
         engine.template allocate<typename B::Element>(patches, PatchLength{config.patch_length()});
-    engine.upload(pixels, pixel_values);
+    write(engine, pixels);
 
     auto x = patch_embed(engine, pixels);
     tap.record(engine, "patch_embed", x);
@@ -120,6 +125,15 @@ struct VisionTower {
     }
     merger(engine, y, x);
     tap.record(engine, "merger", y);
+  }
+  /// The same with pixel_values that lie in host memory.
+  template <class T = NoTap>
+  void operator()(B& engine, Activation<B, Tokens, Hidden> y, std::span<const float> pixel_values,
+                  std::span<const PatchGrid> grids, const T& tap = {}) const {
+    const auto upload = [&](B& to, Activation<B, Patches, PatchLength> pixels) {
+      to.upload(pixels, pixel_values);
+    };
+    (*this)(engine, y, upload, grids, tap);
   }
 };
 

@@ -12,6 +12,7 @@
 #include <stamp/nn/layer_norm.hpp>
 #include <stamp/observe/tap.hpp>
 #include <stamp/ops/fused.hpp>
+#include <stamp/ops/windows.hpp>
 
 namespace stamp::sam {
 
@@ -87,20 +88,11 @@ struct ImageAttention {
     const auto vertical = rel_pos_h(engine, each_head);
     const auto horizontal = rel_pos_w(engine, each_head);
     const auto context = engine.template allocate<Element>(patches, heads, dim);
-    const Index area = side * side;
-    const Index numbers = area * heads.size * (2 * side - 1);  // of one square
     using KeyView = View<const Element, Keys, KvHeads, HeadDim>;
-    const KeyView key = rename<Keys, KvHeads, HeadDim>(part(1));
-    const KeyView value = rename<Keys, KvHeads, HeadDim>(part(2));
-    for (Index square = 0; square < patches.size / area; ++square) {
-      const Index first = square * area;
-      attend(
-          engine, rows(context, first, area), rows(query, first, area), rows(key, first, area),
-          rows(value, first, area), 1 / std::sqrt(static_cast<double>(dim.size)),
-          Bidirectional{area},
-          RelativePosition<Element>{vertical.data() + square * numbers,
-                                    horizontal.data() + square * numbers, heads.size, side, side});
-    }
+    attend_windows(engine, context, query, KeyView(rename<Keys, KvHeads, HeadDim>(part(1))),
+                   KeyView(rename<Keys, KvHeads, HeadDim>(part(2))),
+                   1 / std::sqrt(static_cast<double>(dim.size)),
+                   {vertical.data(), horizontal.data(), heads.size, side, side});
     matmul(engine, y, merge<Queries>(context), proj.weight, proj.bias);
     return y;
   }
@@ -152,19 +144,23 @@ struct ImageBlock {
   /// x [Patches, VisionHidden], in place.
   void operator()(B& engine, Activation<B, Patches, VisionHidden> x) const {
     const auto frame = engine.frame();
-    const auto normal = norm1(engine, x);
-    if (windows.count() == 1 && windows.area() == x.extents()[0]) {
-      add(engine, x, attn(engine, normal));
+    const auto [patches, hidden] = std::pair(x.template axis<Patches>(), norm2.axis);
+    const auto after = engine.template allocate<typename B::Element>(patches, hidden);
+    if (windows.count() == 1 && windows.area() == patches.size) {
+      add_layer_norm(engine, after, x, attn(engine, norm1(engine, x)), norm2.weight, norm2.bias,
+                     norm2.eps);
     } else {
       // Zeros join after the norm: they take part as keys, which are then the biases of qkv.
-      const auto cut = gathered(engine, normal, Patches{windows.count() * windows.area()},
-                                std::span<const std::int32_t>(windows.partition()));
+      const auto cut = engine.template allocate<typename B::Element>(
+          Patches{windows.count() * windows.area()}, hidden);
+      layer_norm_into_windows(engine, cut, x, std::span<const std::int32_t>(windows.partition()),
+                              norm1.weight, norm1.bias, norm1.eps);
       const auto seen = attn(engine, cut);
-      add(engine, x,
-          gathered(engine, seen, x.template axis<Patches>(),
-                   std::span<const std::int32_t>(windows.merge())));
+      add_from_windows_layer_norm(engine, after, x, seen,
+                                  std::span<const std::int32_t>(windows.merge()), norm2.weight,
+                                  norm2.bias, norm2.eps);
     }
-    mlp(engine, x, norm2(engine, x));
+    mlp(engine, x, after);
   }
 };
 

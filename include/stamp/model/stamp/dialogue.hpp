@@ -34,9 +34,10 @@ class Dialogue {
       : engine_(engine), stamp_(stamp), cache_(stamp.model.empty_cache()) {}
 
   /// Runs the vision tower over images that the next `read` will name, and keeps their merged
-  /// features F: masks are made from them without a second run. `pixel_values` as in VisionTower.
-  template <class T = NoTap>
-  void look(std::span<const float> pixel_values, std::span<const qwen2_vl::PatchGrid> grids,
+  /// features F: masks are made from them without a second run. `pixel_values` as in VisionTower:
+  /// numbers, or what writes them into the engine's memory.
+  template <class Values = std::span<const float>, class T = NoTap>
+  void look(const Values& pixel_values, std::span<const qwen2_vl::PatchGrid> grids,
             const T& tap = {}) {
     if (grids.empty()) fail(Fault::usage, "look: expected at least one image, found none");
     flush(tap);  // what was said last belongs before the new images

@@ -14,6 +14,7 @@
 #include <stamp/model/stamp/mask_positions.hpp>
 #include <stamp/model/stamp/model.hpp>
 #include <stamp/nn/kv_cache.hpp>
+#include <stamp/ops/fused.hpp>
 #include <vector>
 
 namespace stamp {
@@ -62,12 +63,16 @@ template <PositionPolicy Where, Backend B, class T = NoTap>
     engine.upload(lengths, std::span<const std::int32_t>(histories));
     stamp.model(engine, x, at, cache, first, MaskBlocks{lengths.data(), first, cells}, tap);
   }
-  const auto normal = stamp.model.norm(engine, x);
-  tap.record(engine, "norm", normal);
+  if (tap.listens()) tap.record(engine, "norm", stamp.model.norm(engine, x));
 
-  // l = classifier(h).
+  // l = classifier(RMSNorm(h)).
+  const auto& norm = stamp.model.norm;
+  const auto& classifier = stamp.classifier;
+  const auto answers =
+      engine.template allocate<typename B::Element>(x.template axis<Tokens>(), classifier.out);
+  rms_norm_matmul(engine, answers, x, norm.weight, norm.eps, classifier.weight, classifier.bias);
   std::vector<typename B::Number> logits(static_cast<std::size_t>(count * cells));
-  engine.download(std::span(logits), stamp.classifier(engine, normal));
+  engine.download(std::span(logits), answers);
   return logits;
 }
 

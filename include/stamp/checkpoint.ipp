@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every definition of <stamp/checkpoint/…>: checkpoint folders and files.
+#pragma once
+
+#include <stamp/checkpoint/adapted_weights.ipp>
+#include <stamp/checkpoint/atomic_file.ipp>
+#include <stamp/checkpoint/byte_cursor.ipp>
+#include <stamp/checkpoint/check_tensors.ipp>
+#include <stamp/checkpoint/config.ipp>
+#include <stamp/checkpoint/element_names.ipp>
+#include <stamp/checkpoint/folder.ipp>
+#include <stamp/checkpoint/generation_config.ipp>
+#include <stamp/checkpoint/json.ipp>
+#include <stamp/checkpoint/json_fields.ipp>
+#include <stamp/checkpoint/lora.ipp>
+#include <stamp/checkpoint/lora_config.ipp>
+#include <stamp/checkpoint/lora_merge.ipp>
+#include <stamp/checkpoint/map_fault.ipp>
+#include <stamp/checkpoint/memory_map.ipp>
+#include <stamp/checkpoint/names.ipp>
+#include <stamp/checkpoint/pickle_opcodes.ipp>
+#include <stamp/checkpoint/pickle_reader.ipp>
+#include <stamp/checkpoint/pickle_stack.ipp>
+#include <stamp/checkpoint/preprocessor_config.ipp>
+#include <stamp/checkpoint/pth.ipp>
+#include <stamp/checkpoint/pth_legacy.ipp>
+#include <stamp/checkpoint/pth_storages.ipp>
+#include <stamp/checkpoint/pth_tensors.ipp>
+#include <stamp/checkpoint/pth_zip.ipp>
+#include <stamp/checkpoint/regular_file.ipp>
+#include <stamp/checkpoint/row_major_copy.ipp>
+#include <stamp/checkpoint/safetensors.ipp>
+#include <stamp/checkpoint/safetensors_header.ipp>
+#include <stamp/checkpoint/safetensors_layout.ipp>
+#include <stamp/checkpoint/safetensors_writer.ipp>
+#include <stamp/checkpoint/sam_config.ipp>
+#include <stamp/checkpoint/sam_names.ipp>
+#include <stamp/checkpoint/sam_weights.ipp>
+#include <stamp/checkpoint/scan.ipp>
+#include <stamp/checkpoint/shards.ipp>
+#include <stamp/checkpoint/tensor_file.ipp>
+#include <stamp/checkpoint/utf8.ipp>
+#include <stamp/checkpoint/zip_directory.ipp>
+#include <stamp/checkpoint/zip_end.ipp>

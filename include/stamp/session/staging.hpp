@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several files that appear together or not at all.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace stamp {
+
+/// A folder below the results' own where they are made. Nothing moves before all of it is on disk,
+/// so a disk that fills up leaves the earlier results as they were.
+class Staging {
+ public:
+  explicit Staging(const std::filesystem::path& folder);
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  Staging(Staging&&) = delete;
+  Staging& operator=(Staging&&) = delete;
+  ~Staging() { clear(); }
+
+  /// Where to write the file that will be called `name`.
+  [[nodiscard]] std::filesystem::path add(const std::string& name);
+
+  /// Moves all files to their places in the order in which they were added.
+  void commit();
+
+ private:
+  void clear() const;
+
+  std::filesystem::path folder_;
+  std::filesystem::path place_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace stamp
