@@ -3,6 +3,7 @@
 // integer steps and an exact sum or product, which every architecture has.
 #pragma once
 
+#include <cstring>
 #include <stamp/cuda/weights.hpp>
 #include <stamp/tensor/check.hpp>
 
@@ -18,7 +19,9 @@ struct alignas(16) Words {
 /// `from` is a multiple of 16 bytes.
 template <class T>
 [[nodiscard]] __host__ __device__ inline Words load_words(const T* from) {
-  return *reinterpret_cast<const Words*>(from);
+  Words words;
+  std::memcpy(&words, __builtin_assume_aligned(from, 16), sizeof(words));
+  return words;
 }
 
 /// for at < 4: to[at] = byte at of the word

@@ -72,11 +72,21 @@ class Kept {
 /// A weight that multiplies: [Out, In] dense, in the engine's element type or in codes.
 template <class T, Axis Out, Axis In>
 struct Matrix {
-  Buffer weight;
+  Buffer bytes;
   Out out{0};
   In in{0};
   Weights kept = Weights::full;
   Buffer scales;  ///< of codes: float32 [Out]
+
+  /// The numbers. Error{usage} where they are of another type.
+  template <class W>
+  [[nodiscard]] const W* numbers() const {
+    if (kept != kept_as<W>) {
+      fail(Fault::usage, "cuda: matrix: expected weights in " + std::string(name_of(kept_as<W>)) +
+                             ", found " + std::string(name_of(kept)));
+    }
+    return bytes.as<const W>();
+  }
 };
 
 /// use.operator()<W>() with the type of the numbers that a matrix is kept in.

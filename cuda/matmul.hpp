@@ -20,7 +20,7 @@ template <class W, DeviceElement T, Axis R, Axis O, Axis I>
   check_extent("matmul", y.template axis_at<0>(), x.template axis_at<0>());
   check_extent("matmul", w.out, y.template axis_at<1>());
   check_extent("matmul", w.in, x.template axis_at<1>());
-  return {erase(y), erase(x), w.weight.template as<const W>(),
+  return {erase(y), erase(x), w.template numbers<W>(),
           bias,     into,     w.scales.template as<const float>()};
 }
 
@@ -89,7 +89,7 @@ void joined_swiglu(Engine<T>& engine, View<T, R, F> inner, View<const T, R, H> x
                    const InputNorm<T>& norm, const Matrix<T, F, H>& gate,
                    const Matrix<T, F, H>& up) {
   with_kept<T>(gate.kept, [&]<class W>() {
-    const GateAndUp<W> weights{gate.weight.template as<const W>(), up.weight.template as<const W>(),
+    const GateAndUp<W> weights{gate.template numbers<W>(), up.template numbers<W>(),
                                gate.scales.template as<const float>(),
                                up.scales.template as<const float>()};
     kernel::skinny_swiglu<T, W>(engine.device().stream(), erase(inner), erase(x), weights, norm);

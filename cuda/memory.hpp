@@ -99,9 +99,9 @@ class Engine {
       kept = {Buffer(device_, bytes), out, in, weights, {}};
       if constexpr (Code<W>) {
         kept.scales = Buffer(device_, out.size * size_of<float>);
-        send_codes<W>(kept.weight, kept.scales, stored, out.size, in.size);
+        send_codes<W>(kept.bytes, kept.scales, stored, out.size, in.size);
       } else {
-        send_stored(kept.weight.template as<T>(), stored, count);
+        send_stored(kept.bytes.template as<T>(), stored, count);
       }
     });
     return kept;

@@ -44,9 +44,9 @@ void rms_norm_matmul(Engine<T>& engine, View<T, R, O> y, const X& x, const Kept<
   check_extent("rms_norm_matmul", w.in, input.template axis_at<1>());
   check_extent("rms_norm_matmul norm", w.in, norm.view().template axis_at<0>());
   check_extent("rms_norm_matmul bias", w.out, bias.view().template axis_at<0>());
-  kernel::norm_matmul<T>(engine.device().stream(), {erase(y), erase(input), norm.view().data(),
-                                                    w.weight.template as<const T>(),
-                                                    bias.view().data(), static_cast<float>(eps)});
+  kernel::norm_matmul<T>(engine.device().stream(),
+                         {erase(y), erase(input), norm.view().data(), w.template numbers<T>(),
+                          bias.view().data(), static_cast<float>(eps)});
 }
 
 }  // namespace stamp::cuda

@@ -14,13 +14,13 @@ __global__ void __launch_bounds__(product_threads)
   skinny_products_body<normed>(block, products, aligned, reinterpret_cast<float*>(memory));
 }
 
-/// Blocks of a multiprocessor that the compiler is told to leave registers for; 0: it chooses. Left
-/// alone with codes behind a norm it aims for one block more and moves numbers to local memory.
-template <bool normed, class W>
-constexpr int resident_blocks = normed && Code<W> ? 3 : 0;
+/// Blocks of a multiprocessor that the compiler leaves registers for; 0: it chooses. Two are enough
+/// for the loads of codes; for more it would put registers into memory.
+template <class W>
+constexpr int resident_blocks = Code<W> ? 2 : 0;
 
 template <bool normed, Element T, class W>
-__global__ void __launch_bounds__(product_threads, resident_blocks<normed, W>)
+__global__ void __launch_bounds__(product_threads, resident_blocks<W>)
     swiglu_pair(Erased<T> y, Erased<const T> x, GateAndUp<W> weights, InputNorm<T> norm,
                 bool aligned) {
   extern __shared__ float4 memory[];

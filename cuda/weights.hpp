@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <initializer_list>
 #include <stamp/cuda/float8.hpp>
 #include <string_view>
 
@@ -24,9 +25,24 @@ concept Code = std::same_as<C, std::int8_t> || std::same_as<C, float8_e4m3>;
 template <Code C>
 inline constexpr float largest_code = std::same_as<C, std::int8_t> ? 127 : 448;
 
+/// What numbers of type W are kept as.
+template <class W>
+inline constexpr Weights kept_as = std::same_as<W, std::int8_t>   ? Weights::int8
+                                   : std::same_as<W, float8_e4m3> ? Weights::fp8
+                                                                  : Weights::full;
+
+[[nodiscard]] constexpr std::string_view name_of(Weights weights) {
+  return weights == Weights::int8  ? "int8"
+         : weights == Weights::fp8 ? "fp8"
+                                   : "the engine's element type";
+}
+
 /// The Weights of that name, "int8" or "fp8"; full for every other.
 [[nodiscard]] constexpr Weights weights_named(std::string_view name) {
-  return name == "int8" ? Weights::int8 : name == "fp8" ? Weights::fp8 : Weights::full;
+  for (const Weights weights : {Weights::int8, Weights::fp8}) {
+    if (name_of(weights) == name) return weights;
+  }
+  return Weights::full;
 }
 
 }  // namespace stamp::cuda
