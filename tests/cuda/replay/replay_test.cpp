@@ -227,8 +227,9 @@ TEST(Replay, OneRecordingServesMasksOfManyPlaces) {
 }
 
 /// Kernels of a word with so many layers, all of them.
-Index kernels_of_a_word(Index layers) {
-  Talk<float> talk(config_of(true, layers));
+template <class T, class... How>
+Index kernels_of_a_word(Index layers, How... how) {
+  Talk<T> talk(config_of(true, layers), how...);
   talk.begin(20);
   talk.say(3, NoTap{});
   host_device() = {};
@@ -238,8 +239,11 @@ Index kernels_of_a_word(Index layers) {
 }
 
 TEST(Replay, AWordTakesSevenLaunchesALayer) {
-  EXPECT_EQ(kernels_of_a_word(3) - kernels_of_a_word(2), 7);
-  EXPECT_EQ(kernels_of_a_word(28), 28 * 7 + 3) << "the goal of docs/cuda.md is 200";
+  EXPECT_EQ(kernels_of_a_word<float>(3) - kernels_of_a_word<float>(2), 7);
+  EXPECT_EQ(kernels_of_a_word<float>(28), 28 * 7 + 3) << "the goal of docs/cuda.md is 200";
+  for (const auto weights : {cuda::Weights::int8, cuda::Weights::fp8}) {
+    EXPECT_EQ(kernels_of_a_word<bfloat16>(2, weights), 2 * 7 + 3);
+  }
 }
 
 /// A decoder layer over rows of random numbers, with norms joined to products and one by one.
