@@ -2,6 +2,7 @@
 // Every product with matrices in 8-bit codes against plain sums, on the device where there is one
 // and by the kernels' bodies on the host.
 #include <cuda/walked_weights.hpp>
+#include <memory>
 #include <ops/engines.hpp>
 
 namespace stamp::test {
@@ -136,6 +137,7 @@ TYPED_TEST(Codes, ARowDoesNotDependOnTheOthers) {
 
 template <class B, Axis Out>
 struct Affine {
+  std::shared_ptr<const StoredWeight> stored;  ///< the file that a wide weight stays in
   typename B::template Matrix<Out, Hidden> weight;
   typename B::template Vector<Out> bias;
 };
@@ -146,9 +148,10 @@ TYPED_TEST(Codes, QueryKeyAndValueAreThreeProducts) {
   Engine& engine = this->backend;
   for (const Index keys : {32, 8}) {
     const auto loaded = [&]<Axis Out>(Out out, std::uint64_t seed) {
-      const StoredWeight weight(ElementType::float32, {out.size, 48}, seed);
+      const auto weight = std::make_shared<const StoredWeight>(
+          ElementType::float32, std::vector<Index>{out.size, 48}, seed);
       const StoredWeight bias(ElementType::float32, {out.size}, seed + 1);
-      return Affine<Engine, Out>{engine.matrix(weight.stored(), out, Hidden{48}),
+      return Affine<Engine, Out>{weight, engine.matrix(weight->stored(), out, Hidden{48}),
                                  engine.vector(bias.stored(), out)};
     };
     const auto to_query = loaded(Queries{96}, 1);
