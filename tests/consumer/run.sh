@@ -13,7 +13,9 @@ try() {
   cmake -S tests/consumer -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release "$@" >/dev/null
   cmake --build "$folder" >/dev/null
   "$folder/headers_only"
-  "$folder/segment" examples/models/tiny examples/images/demo.png "segment the red ball"
+  for program in segment reference; do
+    "$folder/$program" examples/models/tiny examples/images/demo.png "segment the red ball"
+  done
 }
 try installed -DCMAKE_PREFIX_PATH="$prefix"
 try subdirectory -DSTAMP_AS_SUBDIRECTORY="$PWD"
