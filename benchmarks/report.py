@@ -26,7 +26,8 @@ def machine(context):
     cpu = pathlib.Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*: (.*)", cpu).group(1)
     flags = set(re.search(r"flags\s*: (.*)", cpu).group(1).split())
-    shown = [f for f in ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16") if f in flags]
+    shown = [f for f in ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "avx512_vp2intersect", "amx_tile", "amx_bf16")
+             if f in flags]
     load_average = context.get("load_avg") or [math.nan]
     return (f"{model}, {context['num_cpus']} cores ({', '.join(shown)}), {context['date'][:10]}, "
             f"load average at the start {load_average[0]:.1f}. Built for the compiler's default "
@@ -91,7 +92,8 @@ def main():
             lines.append(f"| {row['short']} | {row['wall']:.3f} ({row['processor']:.3f}) | {wall} | {processor} |")
     if "cpu" in found:
         lines += ["", "The fast backend at the sizes of the published models (one language layer of 2B over N mask tokens at "
-                  "once, and over N steps):", "",
+                  "once, and over N steps). Weights of one row's products that fit into the caches are read from there.", "",
+                  "Machine: " + machine(found["cpu"]["context"]), "",
                   "| benchmark | ms wall (processor) | rate, wall |", "|---|--:|--:|"]
         for row in found["cpu"]["benchmarks"]:
             wall = f"{row['cells/s']:.0f} cells/s" if "cells/s" in row else rate(row)[0]
