@@ -4,6 +4,7 @@
 #include <cuda/walked_weights.hpp>
 #include <memory>
 #include <ops/engines.hpp>
+#include <ops/plain_matmul.hpp>
 
 namespace stamp::test {
 
@@ -64,21 +65,6 @@ Numbers multiplied_codes(const StoredWeight& weight, Index in, Index rows) {
   return all;
 }
 
-Numbers product(const Numbers& x, const Numbers& w, const Numbers& bias, Index rows, Index in) {
-  Numbers y;
-  const Index out = std::ssize(w) / in;
-  for (Index row = 0; row < rows; ++row) {
-    for (Index o = 0; o < out; ++o) {
-      double sum = bias.empty() ? 0 : bias[static_cast<std::size_t>(o)];
-      for (Index i = 0; i < in; ++i) {
-        sum += x[static_cast<std::size_t>(row * in + i)] * w[static_cast<std::size_t>(o * in + i)];
-      }
-      y.push_back(sum);
-    }
-  }
-  return y;
-}
-
 /// One rounding to bfloat16, and sums in float of some hundred terms of order one.
 constexpr Tolerance one_rounding{1e-5, 0x1.01p-8};
 
@@ -106,11 +92,12 @@ TYPED_TEST(Codes, ProductsEqualThePlainSums) {
     const std::string what =
         std::to_string(rows) + " x " + std::to_string(in) + " to " + std::to_string(out);
     matmul(engine, y.view(), x.input(), w);
-    expect_close<bfloat16>(product(x.values(), weights, {}, rows, in), y.found(), what,
+    expect_close<bfloat16>(plain_matmul(x.values(), weights, {}, rows, in, out), y.found(), what,
                            one_rounding);
     matmul(engine, y.view(), x.input(), w, b);
-    expect_close<bfloat16>(product(x.values(), weights, bias.rounded_to<bfloat16>(), rows, in),
-                           y.found(), what + " with bias", one_rounding);
+    expect_close<bfloat16>(
+        plain_matmul(x.values(), weights, bias.rounded_to<bfloat16>(), rows, in, out), y.found(),
+        what + " with bias", one_rounding);
   }
 }
 
@@ -180,34 +167,49 @@ TYPED_TEST(Codes, QueryKeyAndValueAreThreeProducts) {
   }
 }
 
+constexpr Index width = 48;
+constexpr Index inner = 80;
+
+/// A language MLP, as it is stored and as an engine keeps it.
+template <class B>
+struct SmallMlp {
+  explicit SmallMlp(B& engine)
+      : gate_proj(engine.matrix(gate.stored(), Ffn{inner}, Hidden{width})),
+        up_proj(engine.matrix(up.stored(), Ffn{inner}, Hidden{width})),
+        down_proj(engine.matrix(down.stored(), Hidden{width}, Ffn{inner})) {}
+
+  StoredWeight gate{ElementType::bfloat16, {inner, width}, 1};
+  StoredWeight up{ElementType::bfloat16, {inner, width}, 2};
+  StoredWeight down{ElementType::bfloat16, {width, inner}, 3};
+  typename B::template Matrix<Ffn, Hidden> gate_proj;
+  typename B::template Matrix<Ffn, Hidden> up_proj;
+  typename B::template Matrix<Hidden, Ffn> down_proj;
+};
+
 /// y + down(silu(gate(x))·up(x)) in doubles that are rounded where the device rounds.
 TYPED_TEST(Codes, GateAndUpAreOneStep) {
   using C = typename TypeParam::Code;
   using Engine = typename TypeParam::Engine;
   Engine& engine = this->backend;
-  constexpr Index width = 48;
-  constexpr Index inner = 80;
-  const StoredWeight gate(ElementType::bfloat16, {inner, width}, 1);
-  const StoredWeight up(ElementType::bfloat16, {inner, width}, 2);
-  const StoredWeight down(ElementType::bfloat16, {width, inner}, 3);
-  const auto g = engine.matrix(gate.stored(), Ffn{inner}, Hidden{width});
-  const auto u = engine.matrix(up.stored(), Ffn{inner}, Hidden{width});
-  const auto d = engine.matrix(down.stored(), Hidden{width}, Ffn{inner});
+  const SmallMlp<Engine> mlp(engine);
   for (const Index rows : {1, 3, 4, 6}) {
     const auto frame = engine.frame();
     const Operand<Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{width}, 4, 0, 0.3);
     const Operand<Engine, Tokens, Hidden> y(engine, Tokens{rows}, Hidden{width}, 5);
-    Numbers a = product(x.values(), multiplied_codes<C>(gate, width, rows), {}, rows, width);
-    const Numbers b = product(x.values(), multiplied_codes<C>(up, width, rows), {}, rows, width);
+    Numbers a = plain_matmul(x.values(), multiplied_codes<C>(mlp.gate, width, rows), {}, rows,
+                             width, inner);
+    const Numbers b =
+        plain_matmul(x.values(), multiplied_codes<C>(mlp.up, width, rows), {}, rows, width, inner);
     for (std::size_t at = 0; at < a.size(); ++at) {
       const double z = rounded<bfloat16>(a[at]);
       a[at] =
           rounded<bfloat16>(rounded<bfloat16>(z / (1 + std::exp(-z))) * rounded<bfloat16>(b[at]));
     }
-    Numbers expected = product(a, multiplied_codes<C>(down, inner, rows), {}, rows, inner);
+    Numbers expected =
+        plain_matmul(a, multiplied_codes<C>(mlp.down, inner, rows), {}, rows, inner, width);
     const Numbers before = y.values();
     for (std::size_t at = 0; at < expected.size(); ++at) expected[at] += before[at];
-    swiglu_mlp(engine, y.view(), x.input(), g, u, d);
+    swiglu_mlp(engine, y.view(), x.input(), mlp.gate_proj, mlp.up_proj, mlp.down_proj);
     // The inner numbers, of order one, may round the other way: 80 of them move a sum.
     expect_close<bfloat16>(expected, y.found(), std::to_string(rows) + " rows",
                            {4 * 0x1p-8, tolerance<bfloat16>().relative});
@@ -218,26 +220,19 @@ TYPED_TEST(Codes, GateAndUpAreOneStep) {
 TYPED_TEST(Codes, TheLanguageMlpIsItsParts) {
   using Engine = typename TypeParam::Engine;
   Engine& engine = this->backend;
-  constexpr Index width = 48;
-  constexpr Index inner = 80;
-  const StoredWeight gate(ElementType::bfloat16, {inner, width}, 1);
-  const StoredWeight up(ElementType::bfloat16, {inner, width}, 2);
-  const StoredWeight down(ElementType::bfloat16, {width, inner}, 3);
-  const auto g = engine.matrix(gate.stored(), Ffn{inner}, Hidden{width});
-  const auto u = engine.matrix(up.stored(), Ffn{inner}, Hidden{width});
-  const auto d = engine.matrix(down.stored(), Hidden{width}, Ffn{inner});
+  const SmallMlp<Engine> mlp(engine);
   for (const Index rows : {1, 4, 6}) {
     const auto frame = engine.frame();
     const Operand<Engine, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{width}, 4);
     const Operand<Engine, Tokens, Hidden> y(engine, Tokens{rows}, Hidden{width}, 5);
     const Operand<Engine, Tokens, Hidden> parts(engine, Tokens{rows}, Hidden{width}, 5);
-    swiglu_mlp(engine, y.view(), x.input(), g, u, d);
+    swiglu_mlp(engine, y.view(), x.input(), mlp.gate_proj, mlp.up_proj, mlp.down_proj);
     const auto a = engine.template allocate<bfloat16>(Tokens{rows}, Ffn{inner});
     const auto b = engine.template allocate<bfloat16>(Tokens{rows}, Ffn{inner});
-    matmul(engine, a, x.input(), g);
-    matmul(engine, b, x.input(), u);
+    matmul(engine, a, x.input(), mlp.gate_proj);
+    matmul(engine, b, x.input(), mlp.up_proj);
     swiglu(engine, a, b);
-    matmul_add(engine, parts.view(), a, d);
+    matmul_add(engine, parts.view(), a, mlp.down_proj);
     EXPECT_EQ(y.found(), parts.found()) << rows << " rows";
   }
 }
@@ -287,8 +282,8 @@ TYPED_TEST(Panels, AddToWhatIsThere) {
     const auto frame = engine.frame();
     const Operand<WalkedWeights, Tokens, Hidden> x(engine, Tokens{rows}, Hidden{in}, 3);
     const Operand<WalkedWeights, Tokens, Ffn> y(engine, Tokens{rows}, Ffn{out}, 4, margin);
-    Numbers expected =
-        product(x.values(), multiplied_codes<TypeParam>(weight, in, rows), bias.values(), rows, in);
+    Numbers expected = plain_matmul(x.values(), multiplied_codes<TypeParam>(weight, in, rows),
+                                    bias.values(), rows, in, out);
     const Numbers before = y.values();
     for (std::size_t at = 0; at < expected.size(); ++at) expected[at] += before[at];
     walked::coded_product(
