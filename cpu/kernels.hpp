@@ -142,7 +142,7 @@ inline constexpr Index most_attend_rows = 32;
 [[nodiscard]] constexpr Index attend_scratch(Index dim) {
   const Index rows = attend_rows + most_attend_rows;
   const Index padded = round_up(dim, word_block);
-  return 4 * (2 * rows * padded + 2 * most_attend_rows * attend_keys + 2 * rows + 64);
+  return 4 * (2 * rows * padded + 2 * most_attend_rows * attend_keys + 17 * rows + 64);
 }
 
 }  // namespace stamp::cpu

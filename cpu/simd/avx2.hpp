@@ -42,10 +42,20 @@ STAMP_INLINE float sum_of(Vector v) {
   half = _mm_add_ps(half, _mm_movehl_ps(half, half));
   return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 }
+/// to [4] = scale times the sum of each vector's lanes.
+STAMP_INLINE void store_four_sums(float* to, const Vector* sums, float scale) {
+  const __m256 pairs =
+      _mm256_hadd_ps(_mm256_hadd_ps(sums[0], sums[1]), _mm256_hadd_ps(sums[2], sums[3]));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
+  _mm_storeu_ps(to, _mm_mul_ps(four, _mm_set1_ps(scale)));
+}
 STAMP_INLINE float largest_of(Vector v) {
   __m128 half = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   half = _mm_max_ps(half, _mm_movehl_ps(half, half));
   return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
+}
+STAMP_INLINE bool any_above(Vector v, float bound) {
+  return _mm256_movemask_ps(_mm256_cmp_ps(v, all(bound), _CMP_GT_OQ)) != 0;
 }
 /// v·2^n for whole n in [-126, 127]: n goes into the exponent of a power of two.
 STAMP_INLINE Vector scale_by_power(Vector v, Vector n) {
@@ -69,6 +79,10 @@ struct Fp32Words {
   STAMP_INLINE static void put(std::uint32_t* row, Index at, Vector v) {
     stamp::cpu::avx2::store(reinterpret_cast<float*>(row) + at, v);
   }
+  STAMP_INLINE static void put_two(std::uint32_t* row, Index at, Vector v, Vector next) {
+    put(row, at, v);
+    put(row, at + lanes, next);
+  }
   STAMP_INLINE static Sums step(Sums sums, std::uint32_t x, Integers w) {
     return _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(x))),
                            _mm256_castsi256_ps(w), sums);
@@ -82,6 +96,7 @@ STAMP_INLINE Integers load_words(const std::uint32_t* from) {
 // clang-format off: each builds on those before it
 #include <stamp/cpu/simd/rows.inc>
 #include <stamp/cpu/simd/product.inc>
+#include <stamp/cpu/simd/attend_words.inc>
 #include <stamp/cpu/simd/attend.inc>
 #include <stamp/cpu/simd/decode.inc>
 // clang-format on

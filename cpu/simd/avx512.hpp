@@ -49,13 +49,28 @@ STAMP_INLINE float sum_of(Vector v) {
   four = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
 }
+/// to [4] = scale times the sum of each vector's lanes.
+STAMP_INLINE void store_four_sums(float* to, const Vector* sums, float scale) {
+  __m256 eights[4];
+  STAMP_UNROLL
+  for (int one = 0; one < 4; ++one) {
+    eights[one] = _mm256_add_ps(half_of<0>(sums[one]), half_of<1>(sums[one]));
+  }
+  const __m256 pairs =
+      _mm256_hadd_ps(_mm256_hadd_ps(eights[0], eights[1]), _mm256_hadd_ps(eights[2], eights[3]));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
+  _mm_storeu_ps(to, _mm_mul_ps(four, _mm_set1_ps(scale)));
+}
 STAMP_INLINE float largest_of(Vector v) {
   const __m256 eight = _mm256_max_ps(half_of<0>(v), half_of<1>(v));
   __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   four = _mm_max_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
 }
-/// v·2^n for whole n.
+STAMP_INLINE bool any_above(Vector v, float bound) {
+  return _mm512_cmp_ps_mask(v, all(bound), _CMP_GT_OQ) != 0;
+}
+/// v·2^⌊n⌋.
 STAMP_INLINE Vector scale_by_power(Vector v, Vector n) {
   return _mm512_maskz_scalef_ps(every, v, n);
 }
@@ -83,6 +98,10 @@ struct Fp32Words : FloatSums {
   STAMP_INLINE static void put(std::uint32_t* row, Index at, Vector v) {
     stamp::cpu::avx512::store(reinterpret_cast<float*>(row) + at, v);
   }
+  STAMP_INLINE static void put_two(std::uint32_t* row, Index at, Vector v, Vector next) {
+    put(row, at, v);
+    put(row, at + lanes, next);
+  }
   STAMP_INLINE static Sums step(Sums sums, std::uint32_t x, Integers w) {
     return _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(x))),
                            _mm512_castsi512_ps(w), sums);
@@ -92,8 +111,29 @@ struct Fp32Words : FloatSums {
 /// bfloat16 pairs.
 struct Bf16Words : FloatSums {
   static constexpr Index per_word = 2;
+  /// 2^x to 13 bits, of which a word keeps 8: 2^⌊x⌋ times the cubic whose largest relative error on
+  /// [0, 1) is the smallest.
+  STAMP_INLINE static Vector exp2(Vector x) {
+    const Vector r = _mm512_maskz_reduce_ps(every, x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    Vector p = all(7.8024521e-2F);
+    p = multiply_add(p, r, all(2.2606716e-1F));
+    p = multiply_add(p, r, all(6.9583356e-1F));
+    p = multiply_add(p, r, all(9.9992520e-1F));
+    return scale_by_power(p, x);
+  }
   STAMP_INLINE static void put(std::uint32_t* row, Index at, Vector v) {
     store_bf16(reinterpret_cast<std::uint16_t*>(row) + at, v);
+  }
+  STAMP_INLINE static void put_two(std::uint32_t* row, Index at, Vector v, Vector next) {
+    _mm512_storeu_si512(row + at / 2, (__m512i)_mm512_cvtne2ps_pbh(next, v));
+  }
+  STAMP_INLINE static Integers halves(Vector v) {
+    return _mm512_maskz_cvtepu16_epi32(every, (__m256i)_mm512_cvtneps_pbh(v));
+  }
+  /// Words of a number of `low` and the one of `high` at the same place.
+  STAMP_INLINE static void put_pairs(std::uint32_t* row, Vector low, Vector high) {
+    const Integers above = _mm512_maskz_slli_epi32(every, halves(high), 16);
+    _mm512_storeu_si512(row, _mm512_or_si512(halves(low), above));
   }
   STAMP_INLINE static Sums step(Sums sums, std::uint32_t x, Integers w) {
     const Integers pair = _mm512_set1_epi32(static_cast<int>(x));
@@ -173,6 +213,7 @@ STAMP_INLINE Vector difference_to_floats(const std::int32_t* x, const std::int32
 #include <stamp/cpu/simd/quantize.inc>
 #include <stamp/cpu/simd/product.inc>
 #include <stamp/cpu/simd/skinny.inc>
+#include <stamp/cpu/simd/attend_words.inc>
 #include <stamp/cpu/simd/attend.inc>
 #include <stamp/cpu/simd/decode.inc>
 // clang-format on

@@ -225,6 +225,18 @@ TYPED_TEST(Attend, LargeScoresDoNotOverflow) {
   for (const double value : call.y.found()) EXPECT_TRUE(std::isfinite(value));
 }
 
+TYPED_TEST(Attend, ScoresThatRiseFromBlockToBlock) {
+  // Maxima move by little and by much, up and down, while keys stream past.
+  for (const Shape& s : {Shape{9, 1400, 2, 1, 64}, Shape{2, 1400, 2, 1, 64}}) {
+    const auto frame = this->backend.frame();
+    Call<TypeParam> call(this->backend, s, 0);
+    call.key.change([&](Index key, Index, double old) {
+      return old * (key < 700 ? 0.2 + static_cast<double>(key) / 500.0 : 0.5);
+    });
+    call.expect(this->backend, Bidirectional{s.keys}, [](Index, Index) { return true; }, "rising");
+  }
+}
+
 TYPED_TEST(Attend, NamesWhatDoesNotFit) {
   auto& engine = this->backend;
   using T = typename TypeParam::Element;
