@@ -26,11 +26,11 @@ struct AttendTask {
   float* y;  ///< [rows, dim], rows `y_stride` apart
   Index y_stride;
   const Visible* visible;      ///< [rows]
-  const std::uint32_t* key;    ///< key panels [keys/64][words][64]
+  const std::uint32_t* key;    ///< key panels [keys/64][words + panel_notes][64]
   const std::uint32_t* value;  ///< value panels [words of keys][dim padded to 16]
   Index rows;
   Index dim;
-  Index words;  ///< of a query and of a key, padded to attend_word_step
+  Index words;  ///< of a query and of a key, padded to word_step
   Index keys;
   float scale;
   std::byte* scratch;  ///< attend_scratch(dim) bytes of this thread, and relative_scratch(bias)
@@ -64,10 +64,25 @@ struct ByteScale {
   std::int32_t zero = 0;
 };
 
+/// Attention over keys in words of one type.
+struct AttentionKernels {
+  Index key_numbers;    ///< a word of a query or a key holds so many
+  Index value_numbers;  ///< a word of values
+  Index word_step;      ///< words of queries and keys are padded to a multiple
+  Index panel_notes;    ///< rows of a panel behind its words: what turns exact sums into scores
+
+  /// Keys of one head, [keys, dim] with a stride, as panels. Each has `words` words, those behind
+  /// the head's own zero. `scratch`: key_scratch(dim, words) words.
+  void (*pack_keys)(std::uint32_t* panels, const float* key, Index stride, Index keys, Index dim,
+                    Index words, std::uint32_t* scratch);
+  void (*pack_values)(std::uint32_t* panels, const float* value, Index stride, Index keys,
+                      Index dim);
+  void (*attend)(const AttendTask&);
+};
+
 struct Kernels {
-  Index strip_rows;        ///< rows of x whose products with a panel stay in the cache
-  Index chunk_words;       ///< words of a panel that are multiplied at a time
-  Index attend_word_step;  ///< attend_*: words of queries and keys are padded to a multiple
+  Index strip_rows;   ///< rows of x whose products with a panel stay in the cache
+  Index chunk_words;  ///< words of a panel that are multiplied at a time
 
   /// y [rows, 64] = x·panel for one to four rows of floats, padded with a zero to whole words.
   void (*skinny_bf16)(float* y, const float* x, Index x_stride, Index rows,
@@ -86,14 +101,21 @@ struct Kernels {
   /// is its own inverse and symmetric, so that x·w = (x·H/8)·(w·H/8): a number that stands out in x
   /// or w is spread over 64, which is what their bytes need. y may be x.
   void (*spread)(float* y, const float* x, Index count);
-  /// y = round(x/scale) with scale = max|x|/127; returns scale.
+  /// y = round(x/scale) with scale = max|x|/127; returns scale, which is no number where x holds
+  /// one that is not finite.
   float (*to_int8)(std::int8_t* y, const float* x, Index count);
   /// y = zero + round(x/scale), from 0 to 255, with scale = (max - min)/255 where min ≤ 0 ≤ max: a
   /// row that is mostly positive, as behind GELU, keeps all eight bits.
   ByteScale (*to_uint8)(std::uint8_t* y, const float* x, Index count);
-  /// y = (x - row.zero·sums)·(row.scale·scales) over a row of exact sums.
-  void (*from_int32)(float* y, const std::int32_t* x, const std::int32_t* sums, const float* scales,
-                     ByteScale row, Index count);
+  /// y [rows, width] = (or +=) strip + bias, where a strip has rows of 64 sums; `bias` may be null,
+  /// y may be the strip.
+  void (*finish)(float* y, Index y_stride, const float* strip, Index rows, Index width,
+                 const float* bias, bool add);
+  /// The same with (strip - scales.zero·weight_sums)·(scales.scale·weight_scales) for strip: exact
+  /// sums of bytes, `scales` one a row.
+  void (*finish_int8)(float* y, Index y_stride, const std::int32_t* strip, Index rows, Index width,
+                      const ByteScale* scales, const std::int32_t* weight_sums,
+                      const float* weight_scales, const float* bias, bool add);
 
   void (*add)(float* y, const float* x, Index count);                  ///< y += x
   void (*sum)(float* z, const float* x, const float* y, Index count);  ///< z = x + y
@@ -105,18 +127,11 @@ struct Kernels {
   void (*swiglu)(float* gate, const float* up, Index count);
   void (*rotate)(float* low, float* high, const float* cosine, const float* sine, Index pairs);
 
-  /// Keys of one head, [keys, dim] with a stride, as panels for attend_*.
-  /// A panel has `words` words, those behind the head's own zero.
-  void (*pack_keys_fp32)(std::uint32_t* panels, const float* key, Index stride, Index keys,
-                         Index dim, Index words);
-  void (*pack_keys_bf16)(std::uint32_t* panels, const float* key, Index stride, Index keys,
-                         Index dim, Index words);
-  void (*pack_values_fp32)(std::uint32_t* panels, const float* value, Index stride, Index keys,
-                           Index dim);
-  void (*pack_values_bf16)(std::uint32_t* panels, const float* value, Index stride, Index keys,
-                           Index dim);
-  void (*attend_fp32)(const AttendTask&);
-  void (*attend_bf16)(const AttendTask&);
+  AttentionKernels attend_fp32;
+  AttentionKernels attend_bf16;
+  /// Scores of signed bytes, a scale for each query and each key; weights and values in bfloat16:
+  /// many small weights would vanish as bytes.
+  AttentionKernels attend_int8;
   void (*decode)(const DecodeTask&);
 };
 
@@ -125,6 +140,8 @@ inline constexpr Index attend_rows = 96;
 inline constexpr Index attend_keys = 256;
 /// Rows that vectors multiply at once.
 inline constexpr Index tile_rows = 6;
+/// The widest head whose queries and keys may become bytes: they do so in the scratch of a tile.
+inline constexpr Index most_byte_dim = tile_rows * attend_keys;
 /// The most rows of attention that are multiplied at once; scratch rows are padded to it.
 inline constexpr Index most_attend_rows = 32;
 
@@ -137,12 +154,15 @@ inline constexpr Index most_attend_rows = 32;
   return bias == nullptr ? 0 : 4 * (attend_rows + tile_rows) * (bias->height + bias->width);
 }
 
-/// Bytes of AttendTask::scratch: queries as words, sums, results, one tile of scores and its
-/// exponentials as words, and the running maximum and sum of every row.
+/// Words of scratch for packing keys: 16 keys as words, and one as floats.
+[[nodiscard]] constexpr Index key_scratch(Index dim, Index words) { return 16 * words + dim; }
+
+/// Bytes of AttendTask::scratch: queries as words, results, one tile of scores and its exponentials
+/// as words, and the base, scale and vector of sums of every row.
 [[nodiscard]] constexpr Index attend_scratch(Index dim) {
   const Index rows = attend_rows + most_attend_rows;
   const Index padded = round_up(dim, word_block);
-  return 4 * (2 * rows * padded + 2 * most_attend_rows * attend_keys + 17 * rows + 64);
+  return 4 * (2 * rows * padded + 2 * most_attend_rows * attend_keys + 18 * rows + 64);
 }
 
 }  // namespace stamp::cpu

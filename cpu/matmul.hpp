@@ -70,41 +70,60 @@ inline Operand operand_of(Engine& engine, ConstRows x, Compute type) {
   return {to, words, scales, false};
 }
 
-/// strip [rows, 64] = x[first …]·panel, as floats; `sums` is scratch of the same size for int8.
-inline void strip_product(const Kernels& k, float* strip, std::int32_t* sums, const Operand& x,
-                          Index first, Index rows, const Panels& w, Index panel) {
-  const std::uint32_t* const weights = w.panel(panel);
-  const std::uint32_t* const from = x.words + first * x.stride;
-  if (x.skinny) {
-    return k.skinny_bf16(strip, reinterpret_cast<const float*>(from), x.stride, rows, weights,
-                         w.used_words());
-  }
-  for (Index word = 0; word < w.used_words(); word += k.chunk_words) {
-    const Index words = std::min(k.chunk_words, w.used_words() - word);
-    const std::uint32_t* const part = weights + word * panel_width;
-    if (w.type == Compute::int8) {
-      k.product_int8(sums, panel_width, from + word, x.stride, rows, part, words, word > 0);
-    } else {
-      (w.type == Compute::bf16 ? k.product_bf16 : k.product_fp32)(
-          strip, panel_width, from + word, x.stride, rows, part, words, word > 0);
+/// Rows of x from `first` on times one panel of w.
+struct Block {
+  const Operand& x;
+  Index first;
+  Index rows;
+  const Panels& w;
+  Index panel;
+
+  [[nodiscard]] Index column() const { return panel * panel_width; }
+  [[nodiscard]] Index width() const { return std::min(panel_width, w.out - column()); }
+
+  /// strip [rows, 64] = the sums: floats, or whole numbers of their size for bytes.
+  void sum(const Kernels& k, float* strip) const {
+    const std::uint32_t* const weights = w.panel(panel);
+    const std::uint32_t* const from = x.words + first * x.stride;
+    if (x.skinny) {
+      return k.skinny_bf16(strip, reinterpret_cast<const float*>(from), x.stride, rows, weights,
+                           w.used_words());
+    }
+    for (Index word = 0; word < w.used_words(); word += k.chunk_words) {
+      const Index words = std::min(k.chunk_words, w.used_words() - word);
+      const std::uint32_t* const part = weights + word * panel_width;
+      if (w.type == Compute::int8) {
+        k.product_int8(reinterpret_cast<std::int32_t*>(strip), panel_width, from + word, x.stride,
+                       rows, part, words, word > 0);
+      } else {
+        (w.type == Compute::bf16 ? k.product_bf16 : k.product_fp32)(
+            strip, panel_width, from + word, x.stride, rows, part, words, word > 0);
+      }
     }
   }
-  if (w.type != Compute::int8) return;
-  for (Index row = 0; row < rows; ++row) {
-    k.from_int32(strip + row * panel_width, sums + row * panel_width,
-                 w.sums.data() + panel * panel_width, w.scales.data() + panel * panel_width,
-                 x.scales[first + row], panel_width);
+
+  /// What becomes of the sums: y, or what is added to it. y may be the strip.
+  void finish(const Kernels& k, float* y, Index y_stride, const float* strip, const float* bias,
+              bool add) const {
+    if (bias != nullptr) bias += column();
+    if (w.type != Compute::int8) {
+      if (y == strip && bias == nullptr && !add) return;
+      return k.finish(y, y_stride, strip, rows, width(), bias, add);
+    }
+    k.finish_int8(y, y_stride, reinterpret_cast<const std::int32_t*>(strip), rows, width(),
+                  x.scales + first, w.sums.data() + column(), w.scales.data() + column(), bias,
+                  add);
   }
-}
+};
 
 /// done(first row, rows, panel, strip) for every strip of a product of `panels` panels with `words`
-/// a row, on any thread. `more` further strips of scratch follow the first one.
+/// a row, on any thread. `strips` of scratch of `rows` rows follow each other.
 template <class Done>
-void for_each_strip(Engine& engine, Index rows, Index panels, Index words, Index more,
+void for_each_strip(Engine& engine, Index rows, Index panels, Index words, Index strips,
                     const Done& done) {
   const Index strip_rows = engine.kernels().strip_rows;
   const Index height = std::min(rows, strip_rows);
-  const Index floats = (1 + more) * height * panel_width;
+  const Index floats = strips * height * panel_width;
   auto* const scratch = engine.arena().allocate<float>(engine.pool().count() * floats);
   const Index stripes = (rows + strip_rows - 1) / strip_rows;
   // Few rows: some panels a task, so that a thread streams a stretch of the weights.
@@ -113,11 +132,11 @@ void for_each_strip(Engine& engine, Index rows, Index panels, Index words, Index
   const Index groups = (panels + together - 1) / together;
   // Tasks that follow each other share their panels, which stay in the cache.
   engine.pool().run(
-      groups * stripes, rows * panels * words * 4 * more, [&](Index task, Index thread) {
+      groups * stripes, rows * panels * words * 4 * strips, [&](Index task, Index thread) {
         const Index first = task % stripes * strip_rows;
         const Index end = std::min(panels, (task / stripes + 1) * together);
         for (Index panel = task / stripes * together; panel < end; ++panel) {
-          done(first, std::min(strip_rows, rows - first), panel, scratch + thread * floats, height);
+          done(first, std::min(strip_rows, rows - first), panel, scratch + thread * floats);
         }
       });
 }
@@ -140,25 +159,14 @@ inline void multiply(Engine& engine, const Operand& x, std::initializer_list<Pro
   for (const Product& product : products) panels += product.w.panels();
   const Product& any = *products.begin();
   for_each_strip(engine, any.y.rows, panels, any.w.words, 1,
-                 [&](Index first, Index rows, Index panel, float* strip, Index height) {
+                 [&](Index first, Index rows, Index panel, float* strip) {
                    const Product* product = products.begin();
                    for (; panel >= product->w.panels(); ++product) panel -= product->w.panels();
                    const auto& [y, w, bias, into] = *product;
-                   strip_product(k, strip,
-                                 reinterpret_cast<std::int32_t*>(strip + height * panel_width), x,
-                                 first, rows, w, panel);
-                   const Index column = panel * panel_width;
-                   const Index width = std::min(panel_width, w.out - column);
-                   for (Index row = 0; row < rows; ++row) {
-                     float* const from = strip + row * panel_width;
-                     float* const to = y.row(first + row) + column;
-                     if (bias != nullptr) k.add(from, bias + column, width);
-                     if (into == Into::add) {
-                       k.add(to, from, width);
-                     } else {
-                       std::copy(from, from + width, to);
-                     }
-                   }
+                   const Block block{x, first, rows, w, panel};
+                   block.sum(k, strip);
+                   block.finish(k, y.row(first) + block.column(), y.stride, strip, bias,
+                                into == Into::add);
                  });
 }
 inline void multiply(Engine& engine, Rows y, const Operand& x, const Panels& w, const float* bias,

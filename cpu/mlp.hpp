@@ -23,12 +23,17 @@ class Inner {
     }
   }
 
-  void put(const Kernels& k, Index row, Index column, const float* from, Index count) const {
+  /// Rows of 64 numbers from `row` on, `width` of which count.
+  void put(const Kernels& k, Index row, Index rows, Index column, Index width,
+           const float* strip) const {
     std::uint32_t* const to = words_ + row * stride_;
     if (floats_) {
-      std::copy(from, from + count, reinterpret_cast<float*>(to) + column);
-    } else {
-      k.to_bf16(reinterpret_cast<std::uint16_t*>(to) + column, from, count);
+      return k.finish(reinterpret_cast<float*>(to) + column, stride_, strip, rows, width, nullptr,
+                      false);
+    }
+    for (Index at = 0; at < rows; ++at) {
+      k.to_bf16(reinterpret_cast<std::uint16_t*>(to + at * stride_) + column,
+                strip + at * panel_width, width);
     }
   }
 
@@ -54,18 +59,12 @@ inline void quick_gelu_mlp(Engine& engine, Rows y, ConstRows x, const Panels& fc
   const Inner inner(engine, x.rows, fc1.out, fc2.type);
   const Operand operand = operand_of(engine, x, fc1.type);
   for_each_strip(engine, x.rows, fc1.panels(), fc1.words, 1,
-                 [&](Index first, Index rows, Index panel, float* strip, Index height) {
-                   strip_product(k, strip,
-                                 reinterpret_cast<std::int32_t*>(strip + height * panel_width),
-                                 operand, first, rows, fc1, panel);
-                   const Index column = panel * panel_width;
-                   const Index width = std::min(panel_width, fc1.out - column);
-                   for (Index row = 0; row < rows; ++row) {
-                     float* const line = strip + row * panel_width;
-                     k.add(line, bias1 + column, width);
-                     k.quick_gelu(line, width);
-                     inner.put(k, first + row, column, line, width);
-                   }
+                 [&](Index first, Index rows, Index panel, float* strip) {
+                   const Block block{operand, first, rows, fc1, panel};
+                   block.sum(k, strip);
+                   block.finish(k, strip, panel_width, strip, bias1, false);
+                   k.quick_gelu(strip, rows * panel_width);
+                   inner.put(k, first, rows, block.column(), block.width(), strip);
                  });
   multiply(engine, y, inner.operand(engine), fc2, bias2, Into::add);
 }
@@ -77,18 +76,16 @@ inline void swiglu_mlp(Engine& engine, Rows y, ConstRows x, const Panels& gate, 
   const Inner inner(engine, x.rows, gate.out, down.type);
   const Operand operand = operand_of(engine, x, gate.type);
   for_each_strip(engine, x.rows, gate.panels(), gate.words, 2,
-                 [&](Index first, Index rows, Index panel, float* strip, Index height) {
-                   float* const other = strip + height * panel_width;
-                   auto* const sums = reinterpret_cast<std::int32_t*>(other + height * panel_width);
-                   strip_product(k, strip, sums, operand, first, rows, gate, panel);
-                   strip_product(k, other, sums, operand, first, rows, up, panel);
-                   const Index column = panel * panel_width;
-                   const Index width = std::min(panel_width, gate.out - column);
-                   for (Index row = 0; row < rows; ++row) {
-                     float* const line = strip + row * panel_width;
-                     k.swiglu(line, other + row * panel_width, width);
-                     inner.put(k, first + row, column, line, width);
-                   }
+                 [&](Index first, Index rows, Index panel, float* strip) {
+                   float* const other = strip + rows * panel_width;
+                   const Block left{operand, first, rows, gate, panel};
+                   const Block right{operand, first, rows, up, panel};
+                   left.sum(k, strip);
+                   left.finish(k, strip, panel_width, strip, nullptr, false);
+                   right.sum(k, other);
+                   right.finish(k, other, panel_width, other, nullptr, false);
+                   k.swiglu(strip, other, rows * panel_width);
+                   inner.put(k, first, rows, left.column(), left.width(), strip);
                  });
   multiply(engine, y, inner.operand(engine), down, nullptr, Into::add);
 }

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
+#include <numeric>
 #include <stamp/cpu/buffer.hpp>
 #include <stamp/cpu/isa.hpp>
 #include <stamp/cpu/kernels.hpp>
@@ -75,17 +75,8 @@ inline void words_of_row(const Kernels& kernels, Panels& w, const StoredTensor& 
   }
   kernels.spread(row.data(), row.data(), w.in);
   auto* const bytes = reinterpret_cast<std::int8_t*>(words);
-  const float scale = kernels.to_int8(bytes, row.data(), w.in);
-  std::int32_t sum = 0;
-  std::uint32_t exponents = 0;
-  for (std::size_t in = 0; in < row.size(); ++in) {
-    sum += bytes[in];
-    const std::uint32_t exponent = std::bit_cast<std::uint32_t>(row[in]) & 0x7f800000U;
-    exponents = std::max(exponents, exponent);
-  }
-  // A weight that is no number makes every product with its row no number.
-  w.scales[static_cast<std::size_t>(out)] = exponents < 0x7f800000U ? scale : NAN;
-  w.sums[static_cast<std::size_t>(out)] = sum;
+  w.scales[static_cast<std::size_t>(out)] = kernels.to_int8(bytes, row.data(), w.in);
+  w.sums[static_cast<std::size_t>(out)] = std::accumulate(bytes, bytes + w.in, 0);
 }
 
 /// One panel from up to 64 rows of a stored weight.

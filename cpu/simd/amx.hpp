@@ -85,10 +85,14 @@ inline constexpr Kernels kernels = [] {
   Kernels k = avx512::kernels;
   k.strip_rows = 192;
   k.chunk_words = 192;  // the words of 32 outputs fill half of the first-level cache
-  k.attend_word_step = AttendProducts::word_step;
   k.product_bf16 = tile_product<Bf16Words>;
   k.product_int8 = product_int8;
-  k.attend_bf16 = avx512::attend<avx512::Bf16Words, AttendProducts>;
+  k.attend_bf16 =
+      avx512::attention<avx512::Bf16Words, avx512::Bf16Words,
+                        avx512::StoredProducts<avx512::Bf16Words, AttendProducts<Bf16Words>>>;
+  k.attend_int8 =
+      avx512::attention<avx512::Int8Words, avx512::Bf16Words,
+                        avx512::StoredProducts<avx512::Int8Words, AttendProducts<Int8Words>>>;
   return k;
 }();
 

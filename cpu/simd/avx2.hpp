@@ -72,6 +72,8 @@ struct Fp32Words {
   using Sum = float;
   using Sums = __m256;
   static constexpr Index per_word = 1;
+  static constexpr Index panel_notes = 0;
+  STAMP_INLINE static Vector score(Sums sums, const std::uint32_t* /*notes*/) { return sums; }
   STAMP_INLINE static Sums zero() { return _mm256_setzero_ps(); }
   STAMP_INLINE static Sums load(const Sum* from) { return _mm256_loadu_ps(from); }
   STAMP_INLINE static void store(Sum* to, Sums sums) { _mm256_storeu_ps(to, sums); }
@@ -95,6 +97,7 @@ STAMP_INLINE Integers load_words(const std::uint32_t* from) {
 
 // clang-format off: each builds on those before it
 #include <stamp/cpu/simd/rows.inc>
+#include <stamp/cpu/simd/finish.inc>
 #include <stamp/cpu/simd/product.inc>
 #include <stamp/cpu/simd/attend_words.inc>
 #include <stamp/cpu/simd/attend.inc>
@@ -104,7 +107,6 @@ STAMP_INLINE Integers load_words(const std::uint32_t* from) {
 inline constexpr Kernels kernels{
     .strip_rows = 96,     // 24 KB of sums stay in the first-level cache
     .chunk_words = 1024,  // 256 KB of a panel, a part of the second-level cache
-    .attend_word_step = 1,
     .skinny_bf16 = nullptr,
     .product_fp32 = product<Fp32Words>,
     .product_bf16 = nullptr,
@@ -113,7 +115,8 @@ inline constexpr Kernels kernels{
     .spread = nullptr,
     .to_int8 = nullptr,
     .to_uint8 = nullptr,
-    .from_int32 = nullptr,
+    .finish = finish,
+    .finish_int8 = nullptr,
     .add = add,
     .sum = sum,
     .rms_norm = rms_norm,
@@ -122,12 +125,9 @@ inline constexpr Kernels kernels{
     .gelu = gelu,
     .swiglu = swiglu,
     .rotate = rotate,
-    .pack_keys_fp32 = pack_keys<Fp32Words>,
-    .pack_keys_bf16 = nullptr,
-    .pack_values_fp32 = pack_values<Fp32Words>,
-    .pack_values_bf16 = nullptr,
-    .attend_fp32 = attend<Fp32Words>,
-    .attend_bf16 = nullptr,
+    .attend_fp32 = attention<Fp32Words, Fp32Words>,
+    .attend_bf16 = {},
+    .attend_int8 = {},
     .decode = decode,
 };
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <stamp/cpu/kernels.hpp>
 
 #define STAMP_CPU_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma"
@@ -86,6 +87,8 @@ STAMP_INLINE void store_bf16(std::uint16_t* to, Vector v) {
 struct FloatSums {
   using Sum = float;
   using Sums = __m512;
+  static constexpr Index panel_notes = 0;
+  STAMP_INLINE static Vector score(Sums sums, const std::uint32_t* /*notes*/) { return sums; }
   STAMP_INLINE static Sums zero() { return _mm512_setzero_ps(); }
   STAMP_INLINE static Sums load(const Sum* from) { return _mm512_loadu_ps(from); }
   STAMP_INLINE static void store(Sum* to, Sums sums) { _mm512_storeu_ps(to, sums); }
@@ -146,6 +149,15 @@ struct Int8Words {
   using Sum = std::int32_t;
   using Sums = __m512i;
   static constexpr Index per_word = 4;
+  static constexpr Index panel_notes = 2;
+  /// (sums - shift)·scale, the shift and the scale of each key in rows of a panel.
+  STAMP_INLINE static Vector score(Sums sums, const std::uint32_t* notes) {
+    // Without this GCC 12 keeps the sums of a tile in memory all through the product.
+    asm("" : "+v"(sums));
+    const Integers whole = _mm512_sub_epi32(sums, _mm512_loadu_si512(notes));
+    return _mm512_maskz_cvtepi32_ps(every, whole) *
+           stamp::cpu::avx512::load(reinterpret_cast<const float*>(notes + panel_width));
+  }
   STAMP_INLINE static Sums zero() { return _mm512_setzero_si512(); }
   STAMP_INLINE static Sums load(const Sum* from) { return _mm512_loadu_si512(from); }
   STAMP_INLINE static void store(Sum* to, Sums sums) { _mm512_storeu_si512(to, sums); }
@@ -210,10 +222,12 @@ STAMP_INLINE Vector difference_to_floats(const std::int32_t* x, const std::int32
 
 // clang-format off: each builds on those before it
 #include <stamp/cpu/simd/rows.inc>
+#include <stamp/cpu/simd/finish.inc>
 #include <stamp/cpu/simd/quantize.inc>
 #include <stamp/cpu/simd/product.inc>
 #include <stamp/cpu/simd/skinny.inc>
 #include <stamp/cpu/simd/attend_words.inc>
+#include <stamp/cpu/simd/attend_bytes.inc>
 #include <stamp/cpu/simd/attend.inc>
 #include <stamp/cpu/simd/decode.inc>
 // clang-format on
@@ -221,7 +235,6 @@ STAMP_INLINE Vector difference_to_floats(const std::int32_t* x, const std::int32
 inline constexpr Kernels kernels{
     .strip_rows = 96,     // 24 KB of sums stay in the first-level cache
     .chunk_words = 1024,  // 256 KB of a panel, a part of the second-level cache
-    .attend_word_step = 1,
     .skinny_bf16 = skinny_bf16,
     .product_fp32 = product<Fp32Words>,
     .product_bf16 = product<Bf16Words>,
@@ -230,7 +243,8 @@ inline constexpr Kernels kernels{
     .spread = spread,
     .to_int8 = to_int8,
     .to_uint8 = to_uint8,
-    .from_int32 = from_int32,
+    .finish = finish,
+    .finish_int8 = finish_int8,
     .add = add,
     .sum = sum,
     .rms_norm = rms_norm,
@@ -239,12 +253,9 @@ inline constexpr Kernels kernels{
     .gelu = gelu,
     .swiglu = swiglu,
     .rotate = rotate,
-    .pack_keys_fp32 = pack_keys<Fp32Words>,
-    .pack_keys_bf16 = pack_keys<Bf16Words>,
-    .pack_values_fp32 = pack_values<Fp32Words>,
-    .pack_values_bf16 = pack_values<Bf16Words>,
-    .attend_fp32 = attend<Fp32Words>,
-    .attend_bf16 = attend<Bf16Words>,
+    .attend_fp32 = attention<Fp32Words, Fp32Words>,
+    .attend_bf16 = attention<Bf16Words, Bf16Words>,
+    .attend_int8 = attention<Int8Words, Bf16Words>,
     .decode = decode,
 };
 

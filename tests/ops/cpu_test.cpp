@@ -131,6 +131,73 @@ TEST_P(Products, RoundWeightsAndRowsAndNothingElse) {
 INSTANTIATE_TEST_SUITE_P(Types, Products, ::testing::Values(Compute::bf16, Compute::int8),
                          [](const auto& tested) { return std::string(name_of(tested.param)); });
 
+/// Causal attention of the last `rows` of `keys` tokens with one head: softmax(q·k/√dim)·v.
+Numbers causal_attention(const Numbers& q, const Numbers& k, const Numbers& v, Index rows,
+                         Index keys, Index dim) {
+  Numbers y;
+  const auto cell = [&](const Numbers& of, Index row, Index d) {
+    return of[static_cast<std::size_t>(row * dim + d)];
+  };
+  for (Index row = 0; row < rows; ++row) {
+    Numbers weights;
+    double sum = 0;
+    for (Index key = 0; key <= keys - rows + row; ++key) {
+      double score = 0;
+      for (Index d = 0; d < dim; ++d) score += cell(q, row, d) * cell(k, key, d);
+      weights.push_back(std::exp(score / std::sqrt(static_cast<double>(dim))));
+      sum += weights.back();
+    }
+    for (Index d = 0; d < dim; ++d) {
+      double mixed = 0;
+      for (std::size_t key = 0; key < weights.size(); ++key) {
+        mixed += weights[key] / sum * cell(v, static_cast<Index>(key), d);
+      }
+      y.push_back(mixed);
+    }
+  }
+  return y;
+}
+
+class Attention : public ::testing::TestWithParam<Compute> {};
+
+TEST_P(Attention, RoundsQueriesKeysAndValuesAndLittleElse) {
+  if (!wide()) GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
+  const Compute compute = GetParam();
+  cpu::Engine engine(2, compute);
+  for (const Index dim : {64, 80, 94, 128}) {
+    constexpr Index rows = 103;
+    constexpr Index keys = 611;
+    const auto frame = engine.frame();
+    const Operand<cpu::Engine, Tokens, HeadDim> y(engine, Tokens{rows}, HeadDim{dim}, 1, 2);
+    Operand<cpu::Engine, Tokens, HeadDim> query(engine, Tokens{rows}, HeadDim{dim}, 2, 1);
+    Operand<cpu::Engine, Keys, HeadDim> key(engine, Keys{keys}, HeadDim{dim}, 3, 1);
+    const Operand<cpu::Engine, Keys, HeadDim> value(engine, Keys{keys}, HeadDim{dim}, 4, 1);
+    // A channel that stands out, tokens of different sizes.
+    const auto uneven = [](Index row, Index d, double old) {
+      return old * (d == 5 ? 8 : 1) * (1 + static_cast<double>(row % 7) / 4);
+    };
+    query.change(uneven);
+    key.change(uneven);
+    attend(engine, split(y.view(), Heads{1}, HeadDim{dim}),
+           split(query.input(), Heads{1}, HeadDim{dim}),
+           split(key.input(), KvHeads{1}, HeadDim{dim}),
+           split(value.input(), KvHeads{1}, HeadDim{dim}), 1 / std::sqrt(static_cast<double>(dim)),
+           Causal{keys - rows});
+    const auto round = [&](const Numbers& x) {
+      return compute == Compute::int8 ? as_int8(x, dim) : as_bf16(x);
+    };
+    const Numbers expected = causal_attention(round(query.values()), round(key.values()),
+                                              as_bf16(value.values()), rows, keys, dim);
+    const auto found = y.found();
+    for (std::size_t at = 0; at < expected.size(); ++at) {
+      // Weights are rounded to bfloat16, whose half step is 2^-9 of them; values are of order one.
+      ASSERT_NEAR(expected[at], found[at], 3e-3) << "head of " << dim << ", number " << at;
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Types, Attention, ::testing::Values(Compute::bf16, Compute::int8),
+                         [](const auto& tested) { return std::string(name_of(tested.param)); });
+
 TEST(Bytes, ARowThatIsNotFiniteGivesNoNumbers) {
   if (!wide()) GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
   cpu::Engine engine(1, Compute::int8);
@@ -146,6 +213,47 @@ TEST(Bytes, ARowThatIsNotFiniteGivesNoNumbers) {
     const auto found = y.found();
     for (std::size_t at = 0; at < found.size(); ++at) {
       EXPECT_EQ(std::isnan(found[at]), at / 64 == 1) << fault << ", number " << at;
+    }
+  }
+}
+
+TEST_P(Attention, ShowsNumbersThatAreNotFinite) {
+  if (!wide()) GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
+  cpu::Engine engine(1, GetParam());
+  for (const double fault : {HUGE_VAL, -HUGE_VAL, std::nan("")}) {
+    for (const Index rows : {7, 2}) {  // a tile of queries, and few
+      const auto frame = engine.frame();
+      const Operand<cpu::Engine, Tokens, HeadDim> y(engine, Tokens{rows}, HeadDim{64}, 1);
+      Operand<cpu::Engine, Tokens, HeadDim> query(engine, Tokens{rows}, HeadDim{64}, 2);
+      Operand<cpu::Engine, Keys, HeadDim> key(engine, Keys{9}, HeadDim{64}, 3);
+      const Operand<cpu::Engine, Keys, HeadDim> value(engine, Keys{9}, HeadDim{64}, 4);
+      const auto run = [&] {
+        attend(engine, split(y.view(), Heads{1}, HeadDim{64}),
+               split(query.input(), Heads{1}, HeadDim{64}),
+               split(key.input(), KvHeads{1}, HeadDim{64}),
+               split(value.input(), KvHeads{1}, HeadDim{64}), 0.125, Causal{9 - rows});
+        return y.found();
+      };
+      const auto put = [&](double number) {
+        return
+            [number](Index row, Index d, double old) { return row == 1 && d == 40 ? number : old; };
+      };
+      query.change(put(fault));
+      const auto of_query = run();
+      query.change(put(1));
+      for (std::size_t at = 0; at < of_query.size(); ++at) {
+        EXPECT_EQ(std::isnan(of_query[at]), at / 64 == 1) << fault << ", number " << at;
+      }
+      key.change([&](Index row, Index d, double old) {
+        return row == 9 - rows + 1 && d == 40 ? fault : old;
+      });
+      const auto of_key = run();
+      for (std::size_t at = 0; at < of_key.size(); ++at) {
+        // An infinite score may be the smallest.
+        const bool shows = std::isnan(of_key[at]);
+        EXPECT_TRUE(at / 64 >= 1 || !shows) << fault << ", number " << at;
+        EXPECT_TRUE(at / 64 < 1 || shows || std::isinf(fault)) << fault << ", number " << at;
+      }
     }
   }
 }

@@ -184,7 +184,7 @@ TEST(Tiles, OfTheProcessorDoTheSame) {
 }
 
 /// Attention of 70 queries over 300 keys of 40 numbers, some hidden, with the given products.
-std::vector<float> some_attention(void (*attend)(const AttendTask&), Index word_step) {
+std::vector<float> some_attention(const AttentionKernels& k) {
   constexpr Index rows = 70;
   constexpr Index keys = 300;
   constexpr Index dim = 40;
@@ -193,45 +193,59 @@ std::vector<float> some_attention(void (*attend)(const AttendTask&), Index word_
     numbers.push_back(static_cast<float>(number));
   }
   const float* const key = numbers.data() + rows * dim;
-  const Index words = round_up(dim / 2, word_step);
-  std::vector<std::uint32_t> key_panels(static_cast<std::size_t>(round_up(keys, 64) * words));
-  std::vector<std::uint32_t> value_panels(
-      static_cast<std::size_t>(round_up(keys, attend_keys) / 2 * round_up(dim, word_block)));
-  avx512::kernels.pack_keys_bf16(key_panels.data(), key, dim, keys, dim, words);
-  avx512::kernels.pack_values_bf16(value_panels.data(), key + keys * dim, dim, keys, dim);
+  const auto words_for = [](Index count) {
+    return std::vector<std::uint32_t>(static_cast<std::size_t>(count));
+  };
+  const Index words = round_up(dim / k.key_numbers, k.word_step);
+  auto key_panels = words_for(round_up(keys, 64) * (words + k.panel_notes));
+  auto value_panels =
+      words_for(round_up(keys, attend_keys) / k.value_numbers * round_up(dim, word_block));
+  k.pack_keys(key_panels.data(), key, dim, keys, dim, words,
+              words_for(key_scratch(dim, words)).data());
+  k.pack_values(value_panels.data(), key + keys * dim, dim, keys, dim);
   std::vector<Visible> visible;
   for (Index row = 0; row < rows; ++row) visible.push_back(HybridMask{20, 270}.visible(row));
   std::vector<std::byte> scratch(static_cast<std::size_t>(attend_scratch(dim)));
   std::vector<float> y(rows * dim);
-  attend({.query = numbers.data(),
-          .query_stride = dim,
-          .y = y.data(),
-          .y_stride = dim,
-          .visible = visible.data(),
-          .key = key_panels.data(),
-          .value = value_panels.data(),
-          .rows = rows,
-          .dim = dim,
-          .words = words,
-          .keys = keys,
-          .scale = 0.3F,
-          .scratch = scratch.data()});
+  k.attend({.query = numbers.data(),
+            .query_stride = dim,
+            .y = y.data(),
+            .y_stride = dim,
+            .visible = visible.data(),
+            .key = key_panels.data(),
+            .value = value_panels.data(),
+            .rows = rows,
+            .dim = dim,
+            .words = words,
+            .keys = keys,
+            .scale = 0.3F,
+            .scratch = scratch.data()});
   return y;
 }
 
-void expect_attention(void (*attend)(const AttendTask&)) {
-  const auto expected = some_attention(avx512::kernels.attend_bf16, 1);
-  const auto found = some_attention(attend, 16);
+void expect_attention(const AttentionKernels& vectors, const AttentionKernels& tiles) {
+  const auto expected = some_attention(vectors);
+  const auto found = some_attention(tiles);
   for (std::size_t at = 0; at < expected.size(); ++at) {
     // Both round exponentials to bfloat16; a sum in another order moves some to the next one.
     ASSERT_NEAR(expected[at], found[at], 2e-3) << at;
   }
 }
 
+template <class KeyWords, class TileWords>
+constexpr AttentionKernels on_plain_tiles =
+    avx512::attention<KeyWords, avx512::Bf16Words,
+                      avx512::StoredProducts<KeyWords, plain::AttendProducts<TileWords>>>;
+
 TEST(Tiles, AttendAsVectorsDo) {
   if (detected_isa() < Isa::avx512) GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
-  expect_attention(avx512::attend<avx512::Bf16Words, plain::AttendProducts>);
-  if (detected_isa() == Isa::amx) expect_attention(amx::kernels.attend_bf16);
+  const Kernels& vectors = avx512::kernels;
+  expect_attention(vectors.attend_bf16, on_plain_tiles<avx512::Bf16Words, plain::Bf16Words>);
+  expect_attention(vectors.attend_int8, on_plain_tiles<avx512::Int8Words, plain::Int8Words>);
+  if (detected_isa() == Isa::amx) {
+    expect_attention(vectors.attend_bf16, amx::kernels.attend_bf16);
+    expect_attention(vectors.attend_int8, amx::kernels.attend_int8);
+  }
 }
 
 TEST(Vectors, DoTheSame) {
