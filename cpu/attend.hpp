@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention over a mask policy. Many queries: keys and values are packed once a head, tasks are
-// blocks of queries of one head, and no score matrix is ever made. Few queries: the cache is
+// Attention over a mask policy. Many queries go the way of tiled_attention.hpp. Few: the cache is
 // streamed once, and shares of it are combined in a fixed order.
 #pragma once
 
-#include <stamp/cpu/matmul.hpp>
+#include <stamp/cpu/tiled_attention.hpp>
 #include <stamp/ops/check_attention.hpp>
-#include <stamp/ops/relative_position.hpp>
 
 namespace stamp::cpu {
 
@@ -73,69 +71,6 @@ inline void decode_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<c
       }
     }
   }
-}
-
-/// Scores of bytes only where heads are wide enough to be spread, and not in SAM's encoder, whose
-/// scores depend on positions.
-inline const AttentionKernels& attention_kernels(Engine& engine, Index dim, bool biased) {
-  const Kernels& k = engine.kernels();
-  if (engine.compute() == Compute::fp32) return k.attend_fp32;
-  const bool bytes =
-      engine.compute() == Compute::int8 && dim >= spread_block && dim <= most_byte_dim && !biased;
-  return bytes ? k.attend_int8 : k.attend_bf16;
-}
-
-/// Many queries. `bias` may be null.
-inline void tiled_attention(Engine& engine, ErasedHeads<float> y, ErasedHeads<const float> query,
-                            ErasedHeads<const float> key, ErasedHeads<const float> value,
-                            float scale, const Visible* visible,
-                            const RelativePosition<float>* bias = nullptr) {
-  const auto frame = engine.frame();
-  const AttentionKernels& k = attention_kernels(engine, y.dim, bias != nullptr);
-  const Index words = round_up((key.dim + k.key_numbers - 1) / k.key_numbers, k.word_step);
-  const Index key_words = round_up(key.rows, panel_width) * (words + k.panel_notes);
-  const Index value_words =
-      round_up(key.rows, attend_keys) / k.value_numbers * round_up(key.dim, word_block);
-  auto* const keys = engine.arena().allocate<std::uint32_t>(key.heads * key_words);
-  auto* const values = engine.arena().allocate<std::uint32_t>(key.heads * value_words);
-  const Index row_words = key_scratch(key.dim, words);
-  auto* const rows = engine.arena().allocate<std::uint32_t>(engine.pool().count() * row_words);
-  engine.pool().run(2 * key.heads, 2 * key.heads * key.rows * key.dim,
-                    [&](Index task, Index thread) {
-                      const Index head = task / 2;
-                      if (task % 2 == 0) {
-                        k.pack_keys(keys + head * key_words, key.data + head * key.dim, key.stride,
-                                    key.rows, key.dim, words, rows + thread * row_words);
-                      } else {
-                        k.pack_values(values + head * value_words, value.data + head * key.dim,
-                                      value.stride, key.rows, key.dim);
-                      }
-                    });
-  const Index bytes = attend_scratch(y.dim) + relative_scratch(bias);
-  auto* const scratch = engine.arena().allocate<std::byte>(engine.pool().count() * bytes);
-  const Index blocks = (y.rows + attend_rows - 1) / attend_rows;
-  engine.pool().run(y.heads * blocks, y.heads * y.rows * key.rows * key.dim / 8,
-                    [&](Index task, Index thread) {
-                      const Index head = task / blocks;
-                      const Index first = task % blocks * attend_rows;
-                      const Index kv_head = head / (y.heads / key.heads);
-                      k.attend({.query = query.data + first * query.stride + head * y.dim,
-                                .query_stride = query.stride,
-                                .y = y.data + first * y.stride + head * y.dim,
-                                .y_stride = y.stride,
-                                .visible = visible + first,
-                                .key = keys + kv_head * key_words,
-                                .value = values + kv_head * value_words,
-                                .rows = std::min(attend_rows, y.rows - first),
-                                .dim = y.dim,
-                                .words = words,
-                                .keys = key.rows,
-                                .scale = scale,
-                                .scratch = scratch + thread * bytes,
-                                .bias = bias,
-                                .first = first,
-                                .head = head});
-                    });
 }
 
 /// The door of both: all axes checked by name; what each row sees, in the arena.

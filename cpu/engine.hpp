@@ -7,6 +7,7 @@
 #include <stamp/cpu/matmul.hpp>
 #include <stamp/cpu/mlp.hpp>
 #include <stamp/cpu/rows.hpp>
+#include <stamp/cpu/windows.hpp>
 #include <stamp/ops/sam_backend.hpp>
 
 namespace stamp::cpu {

@@ -38,14 +38,8 @@ namespace kernel {
 
 template <DeviceElement T>
 void rms_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, float eps);
-/// y = layer_norm(x)'s rows `index` (ops/windows.hpp); row by row where `index` is null.
 template <DeviceElement T>
-void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const std::int32_t* index,
-                const LayerNorm<T>& norm);
-/// x += z's rows `index`, then y = layer_norm(x); row by row where `index` is null.
-template <DeviceElement T>
-void add_layer_norm(Stream stream, Erased<T> y, Erased<T> x, Erased<const T> z,
-                    const std::int32_t* index, const LayerNorm<T>& norm);
+void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm);
 
 template <DeviceElement T>
 void quick_gelu(Stream stream, Erased<T> x);

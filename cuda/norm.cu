@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The launches of RMSNorm and LayerNorm, and of what joins LayerNorm.
+// The launches of RMSNorm and LayerNorm.
 #include <stamp/cuda/kernels.hpp>
 #include <stamp/cuda/norm.cuh>
 
@@ -15,19 +15,10 @@ __global__ void rms_norm_rows(Erased<T> y, Erased<const T> x, const T* weight, f
 }
 
 template <Element T>
-__global__ void layer_norm_rows(Erased<T> y, Erased<const T> x, const std::int32_t* index,
-                                LayerNorm<T> norm) {
+__global__ void layer_norm_rows(Erased<T> y, Erased<const T> x, LayerNorm<T> norm) {
   __shared__ float shared[norm_shared];
   DeviceBlock<NormRegisters> block;
-  layer_norm_body(block, shared, y, x, index, norm);
-}
-
-template <Element T>
-__global__ void add_layer_norm_rows(Erased<T> y, Erased<T> x, Erased<const T> z,
-                                    const std::int32_t* index, LayerNorm<T> norm) {
-  __shared__ float shared[norm_shared];
-  DeviceBlock<NormRegisters> block;
-  add_layer_norm_body(block, shared, y, x, z, index, norm);
+  layer_norm_body(block, shared, y, x, norm);
 }
 
 }  // namespace
@@ -40,30 +31,16 @@ void rms_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, fl
 }
 
 template <DeviceElement T>
-void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const std::int32_t* index,
-                const LayerNorm<T>& norm) {
+void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm) {
   if (y.rows == 0) return;
-  layer_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, index, norm);
-  check_launch();
-}
-
-template <DeviceElement T>
-void add_layer_norm(Stream stream, Erased<T> y, Erased<T> x, Erased<const T> z,
-                    const std::int32_t* index, const LayerNorm<T>& norm) {
-  if (y.rows == 0) return;
-  add_layer_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, z, index, norm);
+  layer_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, norm);
   check_launch();
 }
 
 template void rms_norm(Stream, Erased<float>, Erased<const float>, const float*, float);
 template void rms_norm(Stream, Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, float);
-template void layer_norm(Stream, Erased<float>, Erased<const float>, const std::int32_t*,
-                         const LayerNorm<float>&);
-template void layer_norm(Stream, Erased<bfloat16>, Erased<const bfloat16>, const std::int32_t*,
+template void layer_norm(Stream, Erased<float>, Erased<const float>, const LayerNorm<float>&);
+template void layer_norm(Stream, Erased<bfloat16>, Erased<const bfloat16>,
                          const LayerNorm<bfloat16>&);
-template void add_layer_norm(Stream, Erased<float>, Erased<float>, Erased<const float>,
-                             const std::int32_t*, const LayerNorm<float>&);
-template void add_layer_norm(Stream, Erased<bfloat16>, Erased<bfloat16>, Erased<const bfloat16>,
-                             const std::int32_t*, const LayerNorm<bfloat16>&);
 
 }  // namespace stamp::cuda::kernel

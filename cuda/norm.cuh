@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RMSNorm and LayerNorm, with a residual or rows by number before it: one block a row; the row is
-// read again from the cache it has just passed.
+// RMSNorm and LayerNorm: one block a row; the row is read again from the cache it has just passed.
 #pragma once
 
 #include <cmath>
@@ -49,12 +48,13 @@ __host__ __device__ void rms_norm_body(Block& block, float* shared, Erased<T> y,
                               [](NormRegisters& r) -> float& { return r.sum; });
 }
 
-/// mean, then variance = mean((x - mean)²), scale = 1/sqrt(variance + eps);
+/// Block: a row of x. mean, then variance = mean((x - mean)²), scale = 1/sqrt(variance + eps);
 ///   for at: y[at] = narrow((x[at] - mean)·scale·weight[at] + bias[at])
-/// A thread reads the columns thread, thread + threads, … of x and no others.
 template <Element T, class Block>
-__host__ __device__ void layer_norm_row(Block& block, float* shared, T* y, const T* x,
-                                        const LayerNorm<T>& norm) {
+__host__ __device__ void layer_norm_body(Block& block, float* shared, Erased<T> to,
+                                         Erased<const T> from, const LayerNorm<T>& norm) {
+  T* const y = to.data + block.x() * to.stride;
+  const T* const x = from.data + block.x() * from.stride;
   const Index columns = norm.columns;
   const auto width = static_cast<float>(columns);
   block.each([&](int thread, NormRegisters& r) {
@@ -80,45 +80,6 @@ __host__ __device__ void layer_norm_row(Block& block, float* shared, T* y, const
                         widen(norm.bias[at]));
     }
   });
-}
-
-/// Block (row of y).
-///   for row: y[row] = layer_norm(x[index[row]]); zeros where index[row] is negative, NaN where x
-///   has no such row. Without an index row by row.
-template <Element T, class Block>
-__host__ __device__ void layer_norm_body(Block& block, float* shared, Erased<T> y,
-                                         Erased<const T> x, const std::int32_t* index,
-                                         const LayerNorm<T>& norm) {
-  T* const to = y.data + block.x() * y.stride;
-  const Index from = index == nullptr ? block.x() : index[block.x()];
-  if (from < 0 || from >= x.rows) {
-    const T filling = narrow<T>(from < 0 ? 0.0F : NAN);
-    block.each([&](int thread, NormRegisters&) {
-      for (Index at = thread; at < y.columns; at += block.threads()) to[at] = filling;
-    });
-    return;
-  }
-  layer_norm_row(block, shared, to, x.data + from * x.stride, norm);
-}
-
-/// Block (row of x).
-///   for row: x[row] += z[index[row]], which is 0 where index[row] is negative and NaN where z has
-///   no such row; y[row] = layer_norm(x[row]). Without an index row by row.
-template <Element T, class Block>
-__host__ __device__ void add_layer_norm_body(Block& block, float* shared, Erased<T> y, Erased<T> x,
-                                             Erased<const T> z, const std::int32_t* index,
-                                             const LayerNorm<T>& norm) {
-  T* const residual = x.data + block.x() * x.stride;
-  const Index from = index == nullptr ? block.x() : index[block.x()];
-  if (from >= 0) {
-    const T* const added = from < z.rows ? z.data + from * z.stride : nullptr;
-    block.each([&](int thread, NormRegisters&) {
-      for (Index at = thread; at < x.columns; at += block.threads()) {
-        residual[at] = narrow<T>(widen(residual[at]) + (added == nullptr ? NAN : widen(added[at])));
-      }
-    });
-  }
-  layer_norm_row<T>(block, shared, y.data + block.x() * y.stride, residual, norm);
 }
 
 }  // namespace stamp::cuda

@@ -26,20 +26,10 @@ void rms_norm(Erased<T> y, Erased<const T> x, const T* weight, float eps) {
                       [&](auto& block) { rms_norm_body(block, shared.data(), y, x, weight, eps); });
 }
 template <Element T>
-void layer_norm(Erased<T> y, Erased<const T> x, const std::int32_t* index,
-                const LayerNorm<T>& norm) {
+void layer_norm(Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm) {
   std::vector<float> shared(norm_shared);
-  walk<NormRegisters>(norm_threads, y.rows, 1, 1, shared, [&](auto& block) {
-    layer_norm_body(block, shared.data(), y, x, index, norm);
-  });
-}
-template <Element T>
-void add_layer_norm(Erased<T> y, Erased<T> x, Erased<const T> z, const std::int32_t* index,
-                    const LayerNorm<T>& norm) {
-  std::vector<float> shared(norm_shared);
-  walk<NormRegisters>(norm_threads, y.rows, 1, 1, shared, [&](auto& block) {
-    add_layer_norm_body(block, shared.data(), y, x, z, index, norm);
-  });
+  walk<NormRegisters>(norm_threads, y.rows, 1, 1, shared,
+                      [&](auto& block) { layer_norm_body(block, shared.data(), y, x, norm); });
 }
 template <Element T>
 void norm_matmul(const NormMatmul<T>& call) {
@@ -254,10 +244,7 @@ void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
 }
 
 template void rms_norm(Erased<float>, Erased<const float>, const float*, float);
-template void layer_norm(Erased<float>, Erased<const float>, const std::int32_t*,
-                         const LayerNorm<float>&);
-template void add_layer_norm(Erased<float>, Erased<float>, Erased<const float>, const std::int32_t*,
-                             const LayerNorm<float>&);
+template void layer_norm(Erased<float>, Erased<const float>, const LayerNorm<float>&);
 template void norm_matmul(const NormMatmul<float>&);
 template void norm_matmul(const NormMatmul<bfloat16>&);
 template void quick_gelu(Erased<float>);
@@ -286,10 +273,7 @@ template void attend_tiled(const AttendCall<float>&, const AttendParts&);
 template void attend_combine(const AttendCall<float>&, const AttendParts&);
 
 template void rms_norm(Erased<bfloat16>, Erased<const bfloat16>, const bfloat16*, float);
-template void layer_norm(Erased<bfloat16>, Erased<const bfloat16>, const std::int32_t*,
-                         const LayerNorm<bfloat16>&);
-template void add_layer_norm(Erased<bfloat16>, Erased<bfloat16>, Erased<const bfloat16>,
-                             const std::int32_t*, const LayerNorm<bfloat16>&);
+template void layer_norm(Erased<bfloat16>, Erased<const bfloat16>, const LayerNorm<bfloat16>&);
 template void quick_gelu(Erased<bfloat16>);
 template void gelu(Erased<bfloat16>);
 template void swiglu(Erased<bfloat16>, Erased<const bfloat16>);

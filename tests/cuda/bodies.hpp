@@ -14,11 +14,7 @@ namespace stamp::test::walked {
 template <Element T>
 void rms_norm(Erased<T> y, Erased<const T> x, const T* weight, float eps);
 template <Element T>
-void layer_norm(Erased<T> y, Erased<const T> x, const std::int32_t* index,
-                const cuda::LayerNorm<T>& norm);
-template <Element T>
-void add_layer_norm(Erased<T> y, Erased<T> x, Erased<const T> z, const std::int32_t* index,
-                    const cuda::LayerNorm<T>& norm);
+void layer_norm(Erased<T> y, Erased<const T> x, const cuda::LayerNorm<T>& norm);
 template <Element T>
 void norm_matmul(const cuda::NormMatmul<T>& call);
 template <Element T>

@@ -156,40 +156,9 @@ void layer_norm(Walked<T>&, View<T, R, A> y, In<T, R, A> x,
                 const std::type_identity_t<Tensor<float, A>>& weight,
                 const std::type_identity_t<Tensor<float, A>>& bias, double eps) {
   check_same_shape("layer_norm", y, x);
-  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
-    walked::layer_norm<T>(erase(y), erase(x), nullptr, norm);
-  });
+  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps,
+                       [&](const auto& norm) { walked::layer_norm<T>(erase(y), erase(x), norm); });
 }
-template <Element T, Axis R, Axis A, class Z>
-void add_layer_norm(Walked<T>&, View<T, R, A> y, View<T, R, A> x, const Z& z,
-                    const Tensor<float, A>& weight, const Tensor<float, A>& bias, double eps) {
-  const In<T, R, A> added = z;
-  check_same_shape("add", x, added);
-  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
-    walked::add_layer_norm<T>(erase(y), erase(x), erase(added), nullptr, norm);
-  });
-}
-template <Element T, Axis S, Axis R, Axis A, class U>
-void layer_norm_into_windows(Walked<T>&, View<T, S, A> y, const View<U, R, A>& x,
-                             std::span<const std::int32_t> index, const Tensor<float, A>& weight,
-                             const Tensor<float, A>& bias, double eps) {
-  check_count("layer_norm_into_windows", y.extents()[0], index.size());
-  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
-    walked::layer_norm<T>(erase(y), erase(View<const T, R, A>(x)), index.data(), norm);
-  });
-}
-template <Element T, Axis R, Axis S, Axis A, class U>
-void add_from_windows_layer_norm(Walked<T>&, View<T, R, A> y, View<T, R, A> x,
-                                 const View<U, S, A>& z, std::span<const std::int32_t> index,
-                                 const Tensor<float, A>& weight, const Tensor<float, A>& bias,
-                                 double eps) {
-  check_count("add_from_windows_layer_norm", x.extents()[0], index.size());
-  walked::with_norm<T>(y.template axis_at<1>(), weight, bias, eps, [&](const auto& norm) {
-    walked::add_layer_norm<T>(erase(y), erase(x), erase(View<const T, S, A>(z)), index.data(),
-                              norm);
-  });
-}
-
 template <Element T, Axis R, Axis O, Axis H, class X>
 void rms_norm_matmul(Walked<T>&, View<T, R, O> y, const X& x, const Tensor<float, H>& norm,
                      double eps, const reference::Matrix<O, H>& w, const Tensor<float, O>& bias) {

@@ -62,87 +62,6 @@ TYPED_TEST(SamOperation, GatherRowsNamesWhatDoesNotFit) {
       "gather_rows: expected Hidden 5, found Hidden 3");
 }
 
-/// A norm's weights, random, in the engine's memory.
-template <SamBackend B>
-struct NormWeights {
-  StoredWeight weight, bias;
-  typename B::template Vector<VisionHidden> w, b;
-  NormWeights(B& engine, Index width)
-      : weight(ElementType::float32, {width}, 1),
-        bias(ElementType::bfloat16, {width}, 2),
-        w(engine.vector(weight.stored(), VisionHidden{width})),
-        b(engine.vector(bias.stored(), VisionHidden{width})) {}
-};
-
-TYPED_TEST(SamOperation, ResidualAndLayerNormInOneAreTheTwoBitForBit) {
-  auto& engine = this->backend;
-  for (const auto& [rows, width, margin] :
-       {std::tuple<Index, Index, Index>{1, 1, 0}, {7, 61, 1}, {3, 256, 0}, {5, 600, 2}}) {
-    const auto frame = engine.frame();
-    const NormWeights<TypeParam> norm(engine, width);
-    using Matrix = Operand<TypeParam, Patches, VisionHidden>;
-    const Patches count{rows};
-    const Matrix x(engine, count, VisionHidden{width}, 3, margin);
-    const Matrix same(engine, count, VisionHidden{width}, 3, margin);
-    const Matrix z(engine, count, VisionHidden{width}, 4, margin);
-    const Matrix y(engine, count, VisionHidden{width}, 5, margin);
-    const Matrix expected(engine, count, VisionHidden{width}, 6);
-    add(engine, same.view(), z.input());
-    layer_norm(engine, expected.view(), same.input(), norm.w, norm.b, 0.25);
-    add_layer_norm(engine, y.view(), x.view(), z.view(), norm.w, norm.b, 0.25);
-    EXPECT_EQ(x.found(), same.found()) << "the residual";
-    EXPECT_EQ(y.found(), expected.found());
-  }
-}
-
-TYPED_TEST(SamOperation, LayerNormOnTheWayIntoWindowsAndBackIsTheStepsBitForBit) {
-  auto& engine = this->backend;
-  using Matrix = Operand<TypeParam, Patches, VisionHidden>;
-  const std::vector<std::int32_t> in{4, -1, 0, 2, -3, 1, 4, 3};
-  const std::vector<std::int32_t> out{2, 5, -1, 7, 0};
-  for (const auto& [width, margin] : {std::pair<Index, Index>{1, 0}, {61, 1}, {600, 0}}) {
-    const auto frame = engine.frame();
-    const NormWeights<TypeParam> norm(engine, width);
-    const VisionHidden hidden{width};
-    const Matrix x(engine, Patches{5}, hidden, 3, margin);
-    const Matrix same(engine, Patches{5}, hidden, 3, margin);
-    const Matrix normal(engine, Patches{5}, hidden, 4);
-    const Matrix expected(engine, Patches{8}, hidden, 5, margin);
-    const Matrix cut(engine, Patches{8}, hidden, 6, margin);
-    layer_norm(engine, normal.view(), x.input(), norm.w, norm.b, 0.25);
-    gather_rows(engine, expected.view(), normal.input(), resident(engine, in));
-    layer_norm_into_windows(engine, cut.view(), x.view(), std::span<const std::int32_t>(in), norm.w,
-                            norm.b, 0.25);
-    EXPECT_EQ(cut.found(), expected.found());
-
-    if constexpr (numbers_stay_on_device<TypeParam>) {  // rows that are not there
-      const Matrix none(engine, Patches{2}, hidden, 10);
-      const std::vector<std::int32_t> beyond{5, 0};
-      layer_norm_into_windows(engine, none.view(), x.view(), std::span(beyond), norm.w, norm.b,
-                              0.25);
-      const Numbers found = none.found();
-      EXPECT_TRUE(std::isnan(found.front()));
-      EXPECT_FALSE(std::isnan(found.back()));
-      const Matrix stream(engine, Patches{2}, hidden, 11);
-      add_from_windows_layer_norm(engine, none.view(), stream.view(), x.view(), std::span(beyond),
-                                  norm.w, norm.b, 0.25);
-      EXPECT_TRUE(std::isnan(stream.found().front()));
-      EXPECT_FALSE(std::isnan(stream.found().back()));
-    }
-
-    const Matrix back(engine, Patches{5}, hidden, 7);
-    const Matrix after(engine, Patches{5}, hidden, 8);
-    const Matrix y(engine, Patches{5}, hidden, 9, margin);
-    gather_rows(engine, back.view(), cut.input(), resident(engine, out));
-    add(engine, same.view(), back.input());
-    layer_norm(engine, after.view(), same.input(), norm.w, norm.b, 0.25);
-    add_from_windows_layer_norm(engine, y.view(), x.view(), cut.view(),
-                                std::span<const std::int32_t>(out), norm.w, norm.b, 0.25);
-    EXPECT_EQ(x.found(), same.found()) << "the residual";
-    EXPECT_EQ(y.found(), after.found());
-  }
-}
-
 TYPED_TEST(SamOperation, ReluKeepsWhatIsPositive) {
   const Operand<TypeParam, Tokens, Hidden> x(this->backend, Tokens{7}, Hidden{61}, 1, 2);
   Numbers expected = x.values();
@@ -265,7 +184,7 @@ TYPED_TEST(SamOperation, AttentionStaysInsideItsWindow) {
     expect_relative_attention(
         this->backend, s,
         [&](auto y, auto query, auto key, auto value, double scale, const auto& bias) {
-          attend_windows(this->backend, y, query, key, value, scale, bias);
+          attend_windows(own_steps(this->backend), y, query, key, value, scale, bias);
         });
   }
 }
@@ -276,8 +195,9 @@ TYPED_TEST(SamOperation, WindowsNameWhatDoesNotFillThem) {
   const auto y = engine.template allocate<Element>(Patches{6}, Heads{1}, HeadDim{16});
   const View<const Element, Keys, KvHeads, HeadDim> key(y.data(), Keys{6}, KvHeads{1}, HeadDim{16});
   EXPECT_EQ(
-      usage_error(
-          [&] { attend_windows(engine, y, y, key, key, 1.0, {y.data(), y.data(), 1, 2, 2}); }),
+      usage_error([&] {
+        attend_windows(own_steps(engine), y, y, key, key, 1.0, {y.data(), y.data(), 1, 2, 2});
+      }),
       "attend_windows: expected windows of 4 queries and keys of 1 heads, found 6 and 6 of 1");
 }
 

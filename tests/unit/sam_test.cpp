@@ -47,7 +47,10 @@ TEST(SamTransforms, WindowsReachPastTheMapAndBack) {
   const auto cut = windows.partition();
   ASSERT_EQ(std::ssize(cut), 6 * 4);
   EXPECT_EQ((std::vector<std::int32_t>(cut.begin(), cut.begin() + 8)),
-            (std::vector<std::int32_t>{0, 1, 3, 4, 2, -1, 5, -1}));
+            (std::vector<std::int32_t>{0, 1, 3, 4, 2, 15, 5, 15}));
+  EXPECT_TRUE(windows.padded() && !windows.whole());
+  EXPECT_FALSE((sam::Windows{{4, 6}, 2}).padded());
+  EXPECT_TRUE((sam::Windows{{4, 4}, 4}).whole());
   const auto back = windows.merge();
   for (std::size_t at = 0; at < back.size(); ++at) {
     EXPECT_EQ(cut[static_cast<std::size_t>(back[at])], static_cast<std::int32_t>(at));

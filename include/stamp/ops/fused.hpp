@@ -52,14 +52,6 @@ void sum(B& engine, View<typename B::Element, R, A> z, const X& x, const Y& y) {
   add(engine, z, y);
 }
 
-/// x += z, then y = layer_norm(x): a residual and the norm that follows. All [R, A].
-template <Backend B, Axis R, Axis A, class Z, class Vector>
-void add_layer_norm(B& engine, View<typename B::Element, R, A> y, View<typename B::Element, R, A> x,
-                    const Z& z, const Vector& weight, const Vector& bias, double eps) {
-  add(engine, x, z);
-  layer_norm(engine, y, x, weight, bias, eps);
-}
-
 /// query = rotate(query) in place, keys = rotate(key), values = value: a pass's keys and values on
 /// their way into their slots of a cache. query [R, Heads, HeadDim]; key and value
 /// [R, KvHeads, HeadDim], of which key may be overwritten; keys and values [Keys = R, KvHeads,

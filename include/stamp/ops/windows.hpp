@@ -41,47 +41,4 @@ void attend_windows(B& engine, View<typename B::Element, R, H, D> y, const Query
   }
 }
 
-namespace detail {
-
-/// Row numbers in the engine's memory.
-template <SamBackend B, Axis R>
-[[nodiscard]] View<const std::int32_t, R> resident_rows(B& engine, R count,
-                                                        std::span<const std::int32_t> index) {
-  const auto numbers = engine.template allocate<std::int32_t>(count);
-  engine.upload(numbers, index);
-  return numbers;
-}
-
-}  // namespace detail
-
-/// y = layer_norm(x)'s rows `index`, zeros where negative: the norm before a block, on its way into
-/// windows. y [S, A], x [R, A], index S numbers below R in host memory; weight, bias and eps as in
-/// layer_norm.
-template <SamBackend B, Axis S, Axis R, Axis A, class T, class Vector>
-void layer_norm_into_windows(B& engine, View<typename B::Element, S, A> y, const View<T, R, A>& x,
-                             std::span<const std::int32_t> index, const Vector& weight,
-                             const Vector& bias, double eps) {
-  const auto frame = engine.frame();
-  const auto normal = engine.template allocate<typename B::Element>(x.template axis_at<0>(),
-                                                                    x.template axis_at<1>());
-  layer_norm(engine, normal, x, weight, bias, eps);
-  gather_rows(engine, y, View<const typename B::Element, R, A>(normal),
-              detail::resident_rows(engine, y.template axis_at<0>(), index));
-}
-
-/// x += z's rows `index`, then y = layer_norm(x): the way back out of windows, the residual and the
-/// norm that follows. y and x [R, A], z [S, A], index R numbers below S in host memory.
-template <SamBackend B, Axis R, Axis S, Axis A, class T, class Vector>
-void add_from_windows_layer_norm(B& engine, View<typename B::Element, R, A> y,
-                                 View<typename B::Element, R, A> x, const View<T, S, A>& z,
-                                 std::span<const std::int32_t> index, const Vector& weight,
-                                 const Vector& bias, double eps) {
-  const auto frame = engine.frame();
-  const auto back = engine.template allocate<typename B::Element>(x.template axis_at<0>(),
-                                                                  x.template axis_at<1>());
-  gather_rows(engine, back, View<const typename B::Element, S, A>(z),
-              detail::resident_rows(engine, x.template axis_at<0>(), index));
-  add_layer_norm(engine, y, x, back, weight, bias, eps);
-}
-
 }  // namespace stamp

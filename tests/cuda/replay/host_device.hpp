@@ -163,14 +163,8 @@ void rms_norm(Stream, Erased<T> y, Erased<const T> x, const T* weight, float eps
   test::host_device().queue([=] { walked::rms_norm(y, x, weight, eps); });
 }
 template <DeviceElement T>
-void layer_norm(Stream, Erased<T> y, Erased<const T> x, const std::int32_t* index,
-                const LayerNorm<T>& norm) {
-  test::host_device().queue([=] { walked::layer_norm(y, x, index, norm); });
-}
-template <DeviceElement T>
-void add_layer_norm(Stream, Erased<T> y, Erased<T> x, Erased<const T> z, const std::int32_t* index,
-                    const LayerNorm<T>& norm) {
-  test::host_device().queue([=] { walked::add_layer_norm(y, x, z, index, norm); });
+void layer_norm(Stream, Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm) {
+  test::host_device().queue([=] { walked::layer_norm(y, x, norm); });
 }
 template <DeviceElement T>
 void norm_matmul(Stream, const NormMatmul<T>& call) {

@@ -3,6 +3,7 @@
 // Mirrors ImageEncoderViT of segment_anything/modeling/image_encoder.py.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
@@ -44,57 +45,74 @@ struct RelativeTable {
   }
 };
 
-/// Attention: proj(softmax(scale·q·kᵀ + relative positions)·v) inside each of `count` squares.
+/// Attention: proj(softmax(scale·q·kᵀ + relative positions)·v) inside each window of a map. Zeros
+/// join the map where windows reach past its edge: as keys they are the biases of qkv, as queries
+/// nobody asks for them, so that products see the map's own positions and one row of zeros.
 template <SamBackend B>
 struct ImageAttention {
   Linear<B, VisionHidden, FusedQkv> qkv;
   Linear<B, Queries, VisionHidden> proj;
   RelativeTable<B> rel_pos_h, rel_pos_w;
   Heads heads;
-  Index side;
+  Windows windows;  ///< one of the map's size where attention is global
 
   static constexpr auto parts = std::tuple{
       Part{"qkv", &ImageAttention::qkv}, Part{"proj", &ImageAttention::proj},
       Part{"rel_pos_h", &ImageAttention::rel_pos_h}, Part{"rel_pos_w", &ImageAttention::rel_pos_w}};
 
-  ImageAttention(const VisionConfig& c, Index square)
+  ImageAttention(const VisionConfig& c, Index side)
       : qkv(VisionHidden{c.hidden_size}, FusedQkv{3 * c.hidden_size}),
         proj(Queries{c.hidden_size}, VisionHidden{c.hidden_size}),
-        rel_pos_h(square, HeadDim{c.head_dim()}),
-        rel_pos_w(square, HeadDim{c.head_dim()}),
+        rel_pos_h(side, HeadDim{c.head_dim()}),
+        rel_pos_w(side, HeadDim{c.head_dim()}),
         heads{c.num_attention_heads},
-        side(square) {}
+        windows{{c.grid(), c.grid()}, side} {}
 
-  /// x [Patches, VisionHidden], one square of side² positions after another, to a new activation of
-  /// the same shape. A position sees its own square.
-  template <class T>
-  [[nodiscard]] Activation<B, Patches, VisionHidden> operator()(
-      B& engine, View<T, Patches, VisionHidden> x) const {
+  /// y += attention(x), y [Patches, VisionHidden]; x the same and, where windows reach past the
+  /// map's edge, a row of zeros behind it.
+  void operator()(B& engine, Activation<B, Patches, VisionHidden> y,
+                  Activation<B, Patches, VisionHidden> x, const WindowPlaces<B>& places) const {
     using Element = typename B::Element;
-    const Patches patches = x.template axis<Patches>();
-    const VisionHidden hidden = x.template axis<VisionHidden>();
-    auto y = engine.template allocate<Element>(patches, hidden);
+    using Third = View<const Element, Patches, Queries>;
     const auto frame = engine.frame();
-
+    const VisionHidden hidden = x.template axis<VisionHidden>();
     const HeadDim dim{hidden.size / heads.size};
     const auto fused = qkv(engine, x);
-    const auto part = [&](Index which) {  // a third of the columns, a head an entry
-      return split(columns(fused, which * hidden.size, Queries{hidden.size}), heads, dim);
-    };
-    const auto query = engine.template allocate<Element>(patches, heads, dim);
-    copy(engine, query, part(0));
+    const Patches cells{windows.count() * windows.area()};
+    const Queries width{hidden.size};
+    const auto third = [&](Index which) { return columns(fused, which * hidden.size, width); };
+    const auto dense = [&] { return engine.template allocate<Element>(cells, width); };
+    auto query = dense();
+    auto key = third(1);
+    auto value = third(2);
+    if (windows.whole()) {
+      copy(engine, query, third(0));
+    } else {
+      key = dense();
+      value = dense();
+      gather_rows(engine, query, Third(third(0)), places.partition);
+      gather_rows(engine, key, Third(third(1)), places.partition);
+      gather_rows(engine, value, Third(third(2)), places.partition);
+    }
     const View<const Element, Tokens, HeadDim> each_head(query.data(),
-                                                         Tokens{patches.size * heads.size}, dim);
+                                                         Tokens{cells.size * heads.size}, dim);
     const auto vertical = rel_pos_h(engine, each_head);
     const auto horizontal = rel_pos_w(engine, each_head);
-    const auto context = engine.template allocate<Element>(patches, heads, dim);
+    const auto context = dense();
     using KeyView = View<const Element, Keys, KvHeads, HeadDim>;
-    attend_windows(engine, context, query, KeyView(rename<Keys, KvHeads, HeadDim>(part(1))),
-                   KeyView(rename<Keys, KvHeads, HeadDim>(part(2))),
-                   1 / std::sqrt(static_cast<double>(dim.size)),
-                   {vertical.data(), horizontal.data(), heads.size, side, side});
-    matmul(engine, y, merge<Queries>(context), proj.weight, proj.bias);
-    return y;
+    const auto keys = [&](const auto& view) {
+      return KeyView(rename<Keys, KvHeads, HeadDim>(split(view, heads, dim)));
+    };
+    attend_windows(engine, split(context, heads, dim), split(query, heads, dim), keys(key),
+                   keys(value), 1 / std::sqrt(static_cast<double>(dim.size)),
+                   {vertical.data(), horizontal.data(), heads.size, windows.side, windows.side});
+    if (windows.whole()) {
+      matmul_add(engine, y, context, proj.weight, proj.bias);
+    } else {
+      const auto back = engine.template allocate<Element>(y.template axis<Patches>(), width);
+      gather_rows(engine, back, Third(context), places.merge);
+      matmul_add(engine, y, back, proj.weight, proj.bias);
+    }
   }
 };
 
@@ -128,7 +146,6 @@ struct ImageBlock {
   LayerNorm<B, VisionHidden> norm1, norm2;
   ImageAttention<B> attn;
   GeluMlp<B> mlp;
-  Windows windows;  ///< one of the map's size where attention is global
 
   static constexpr auto parts =
       std::tuple{Part{"norm1", &ImageBlock::norm1}, Part{"norm2", &ImageBlock::norm2},
@@ -138,28 +155,23 @@ struct ImageBlock {
       : norm1(VisionHidden{c.hidden_size}, c.layer_norm_eps),
         norm2(VisionHidden{c.hidden_size}, c.layer_norm_eps),
         attn(c, global ? c.grid() : c.window_size),
-        mlp(c),
-        windows{{c.grid(), c.grid()}, global ? c.grid() : c.window_size} {}
+        mlp(c) {}
 
   /// x [Patches, VisionHidden], in place.
-  void operator()(B& engine, Activation<B, Patches, VisionHidden> x) const {
+  void operator()(B& engine, Activation<B, Patches, VisionHidden> x,
+                  const WindowPlaces<B>& places) const {
+    using ConstRows = View<const typename B::Element, Patches, VisionHidden>;
     const auto frame = engine.frame();
-    const auto [patches, hidden] = std::pair(x.template axis<Patches>(), norm2.axis);
-    const auto after = engine.template allocate<typename B::Element>(patches, hidden);
-    if (windows.count() == 1 && windows.area() == patches.size) {
-      add_layer_norm(engine, after, x, attn(engine, norm1(engine, x)), norm2.weight, norm2.bias,
-                     norm2.eps);
-    } else {
-      // Zeros join after the norm: they take part as keys, which are then the biases of qkv.
-      const auto cut = engine.template allocate<typename B::Element>(
-          Patches{windows.count() * windows.area()}, hidden);
-      layer_norm_into_windows(engine, cut, x, std::span<const std::int32_t>(windows.partition()),
-                              norm1.weight, norm1.bias, norm1.eps);
-      const auto seen = attn(engine, cut);
-      add_from_windows_layer_norm(engine, after, x, seen,
-                                  std::span<const std::int32_t>(windows.merge()), norm2.weight,
-                                  norm2.bias, norm2.eps);
+    const Patches patches = x.template axis<Patches>();
+    const auto normal = engine.template allocate<typename B::Element>(
+        Patches{patches.size + (attn.windows.padded() ? 1 : 0)}, norm1.axis);
+    const auto after = rows(normal, 0, patches.size);
+    layer_norm(engine, after, x, norm1.weight, norm1.bias, norm1.eps);
+    if (attn.windows.padded()) {
+      gather_rows(engine, rows(normal, patches.size, 1), ConstRows(after), places.none);
     }
+    attn(engine, x, normal, places);
+    layer_norm(engine, after, x, norm2.weight, norm2.bias, norm2.eps);
     mlp(engine, x, after);
   }
 };
@@ -244,8 +256,12 @@ struct ImageEncoder {
     const auto x = rename<Patches, VisionHidden>(patch_embed(engine, image, square));
     tap.record(engine, "patch_embed", x);
     pos_embed(engine, x);
+    const auto windowed =
+        std::ranges::find_if(blocks, [](const auto& block) { return !block.attn.windows.whole(); });
+    const auto places = windowed == blocks.end() ? WindowPlaces<B>{}
+                                                 : WindowPlaces<B>(engine, windowed->attn.windows);
     for (std::size_t layer = 0; layer < blocks.size(); ++layer) {
-      blocks[layer](engine, x);
+      blocks[layer](engine, x, places);
       tap.record(engine, "blocks", static_cast<Index>(layer), x);
     }
     const auto narrow = neck_1(engine, neck_0(engine, x, grid));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <stamp/nn/convolution.hpp>
 #include <vector>
 
@@ -21,7 +22,13 @@ struct Windows {
   /// Positions of one window.
   [[nodiscard]] Index area() const { return side * side; }
 
-  /// For every position of every window, row by row, the position of the map; -1 beyond its edge.
+  /// One window is the map.
+  [[nodiscard]] bool whole() const { return map.height == side && map.width == side; }
+  /// Windows reach past an edge of the map.
+  [[nodiscard]] bool padded() const { return count() * area() != map.pixels().size; }
+
+  /// For every position of every window, row by row, the position of the map; beyond its edge, the
+  /// one behind its last.
   [[nodiscard]] std::vector<std::int32_t> partition() const {
     std::vector<std::int32_t> positions;
     for (Index window = 0; window < count(); ++window) {
@@ -29,7 +36,8 @@ struct Windows {
         const Index y = window / across() * side + at / side;
         const Index x = window % across() * side + at % side;
         const bool inside = y < map.height && x < map.width;
-        positions.push_back(inside ? static_cast<std::int32_t>(y * map.width + x) : -1);
+        positions.push_back(
+            static_cast<std::int32_t>(inside ? y * map.width + x : map.height * map.width));
       }
     }
     return positions;
@@ -45,6 +53,29 @@ struct Windows {
       }
     }
     return places;
+  }
+};
+
+/// The same numbers in the engine's memory, for gather_rows.
+template <SamBackend B>
+struct WindowPlaces {
+  View<const std::int32_t, Patches> partition{};  ///< the map's positions, window by window
+  View<const std::int32_t, Patches> merge{};
+  View<const std::int32_t, Patches> none{};  ///< one row of zeros
+
+  WindowPlaces() = default;
+  WindowPlaces(B& engine, const Windows& windows)
+      : partition(resident(engine, windows.partition())),
+        merge(resident(engine, windows.merge())),
+        none(resident(engine, {-1})) {}
+
+ private:
+  static View<const std::int32_t, Patches> resident(B& engine,
+                                                    const std::vector<std::int32_t>& numbers) {
+    const auto view =
+        engine.template allocate<std::int32_t>(Patches{static_cast<Index>(numbers.size())});
+    engine.upload(view, std::span<const std::int32_t>(numbers));
+    return view;
   }
 };
 
