@@ -12,7 +12,8 @@ mkdir -p "$results"
 cmake --build "$build" --target benchmarks -j 1
 for program in operations blocks mask_pass cpu; do
   [[ -x $build/benchmarks/${program}_benchmark ]] || continue  # cpu: x86-64 only
-  "$build/benchmarks/${program}_benchmark" --benchmark_out="$results/$program.json" \
-    --benchmark_out_format=json
+  # From the build folder: a report names the program as it was called.
+  (cd "$build" && "benchmarks/${program}_benchmark" --benchmark_out="$results/$program.json" \
+    --benchmark_out_format=json)
 done
 python3 "$here/report.py" "$results" "$here/README.md"
