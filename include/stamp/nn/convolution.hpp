@@ -22,14 +22,21 @@ struct MapSize {
   bool operator==(const MapSize&) const = default;
 };
 
+/// Numbers of rows in the engine's memory, where gather_rows takes them.
+template <SamBackend B, Axis Row>
+[[nodiscard]] View<const std::int32_t, Row> row_numbers(B& engine, Row row,
+                                                        std::span<const std::int32_t> index) {
+  const auto numbers = engine.template allocate<std::int32_t>(row);
+  engine.upload(numbers, index);
+  return numbers;
+}
+
 /// x [S, A] to a new activation [Row, A] of its rows `index`, zeros where negative.
 template <SamBackend B, class T, Axis S, Axis A, Axis Row>
 [[nodiscard]] Activation<B, Row, A> gathered(B& engine, View<T, S, A> x, Row row,
                                              std::span<const std::int32_t> index) {
   auto y = engine.template allocate<typename B::Element>(row, x.template axis_at<1>());
-  auto numbers = engine.template allocate<std::int32_t>(row);
-  engine.upload(numbers, index);
-  gather_rows(engine, y, View<const typename B::Element, S, A>(x), numbers);
+  gather_rows(engine, y, View<const typename B::Element, S, A>(x), row_numbers(engine, row, index));
   return y;
 }
 

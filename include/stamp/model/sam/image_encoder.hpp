@@ -106,13 +106,12 @@ struct ImageAttention {
     attend_windows(engine, split(context, heads, dim), split(query, heads, dim), keys(key),
                    keys(value), 1 / std::sqrt(static_cast<double>(dim.size)),
                    {vertical.data(), horizontal.data(), heads.size, windows.side, windows.side});
-    if (windows.whole()) {
-      matmul_add(engine, y, context, proj.weight, proj.bias);
-    } else {
-      const auto back = engine.template allocate<Element>(y.template axis<Patches>(), width);
-      gather_rows(engine, back, Third(context), places.merge);
-      matmul_add(engine, y, back, proj.weight, proj.bias);
+    auto merged = context;
+    if (!windows.whole()) {
+      merged = engine.template allocate<Element>(y.template axis<Patches>(), width);
+      gather_rows(engine, merged, Third(context), places.merge);
     }
+    matmul_add(engine, y, merged, proj.weight, proj.bias);
   }
 };
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <stamp/nn/convolution.hpp>
 #include <vector>
 
@@ -65,18 +64,10 @@ struct WindowPlaces {
 
   WindowPlaces() = default;
   WindowPlaces(B& engine, const Windows& windows)
-      : partition(resident(engine, windows.partition())),
-        merge(resident(engine, windows.merge())),
-        none(resident(engine, {-1})) {}
-
- private:
-  static View<const std::int32_t, Patches> resident(B& engine,
-                                                    const std::vector<std::int32_t>& numbers) {
-    const auto view =
-        engine.template allocate<std::int32_t>(Patches{static_cast<Index>(numbers.size())});
-    engine.upload(view, std::span<const std::int32_t>(numbers));
-    return view;
-  }
+      : partition(
+            row_numbers(engine, Patches{windows.count() * windows.area()}, windows.partition())),
+        merge(row_numbers(engine, Patches{windows.map.pixels().size}, windows.merge())),
+        none(row_numbers(engine, Patches{1}, std::vector<std::int32_t>{-1})) {}
 };
 
 }  // namespace stamp::sam
