@@ -50,8 +50,8 @@ struct Times {
 
 inline void print(const char* kind, const std::string& name, const Times& times, double operations,
                   double bytes) {
-  std::printf(R"({"kind": "%s", "name": "%s", "ms": %.6f, "ms_p10": %.6f, "ms_p90": %.6f, )"
-              R"("tflops": %.3f, "gbytes_per_s": %.1f})"
+  std::printf(R"({"kind": "%s", "name": "%s", "ms": %.6g, "ms_p10": %.6g, "ms_p90": %.6g, )"
+              R"("tflops": %.5g, "gbytes_per_s": %.5g})"
               "\n",
               kind, name.c_str(), times.median * 1e3, times.p10 * 1e3, times.p90 * 1e3,
               operations / times.median * 1e-12, bytes / times.median * 1e-9);

@@ -81,13 +81,16 @@ cat "$logs/masks.log" | tee -a "$out/report.txt"
 sed -n 's/^{/{"side": "stamp", /p' "$logs/masks.log" >>"$out/results.jsonl"
 
 say "== times"
-measure() { # name, seconds, command
-  local name=$1
+measure() { # side, name, seconds, command
+  local side=$1 name=$2
+  shift
   run "$@"
-  sed -n "s/^{/{\"side\": \"$name\", /p" "$logs/$name.log" >>"$out/results.jsonl"
+  sed -n "s/^{/{\"side\": \"$side\", /p" "$logs/$name.log" >>"$out/results.jsonl"
 }
-measure torch_before 100 python3 benchmarks/gpu_peers.py
-measure stamp 150 "$work/bin/cuda_report"
+measure torch torch 120 python3 benchmarks/gpu_peers.py
+for part in operations 2b 7b sam int8 fp8; do
+  measure stamp "stamp_$part" 60 "$work/bin/cuda_report" "$part"
+done
 python3 benchmarks/gpu_table.py "$out/results.jsonl" 2>&1 | tee -a "$out/report.txt"
 say "== compute-sanitizer"
 sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
@@ -117,10 +120,10 @@ say "until here: $([[ $failed -eq 0 ]] && echo "all of it passed" || echo "SOMET
 finish
 say "== the Hopper attention kernel beside the mma.sync one"
 if [[ $(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>&1 | head -n 1) == 9.0 ]]; then
-  measure stamp_hopper 60 "$work/bin/hopper_report"
+  measure stamp_hopper stamp_hopper 60 "$work/bin/hopper_report"
   python3 benchmarks/gpu_table.py "$out/results.jsonl" stamp_hopper 2>&1 | tee -a "$out/report.txt"
   if ((last == 0 && SECONDS < 530)); then
-    measure phases_hopper 40 "$work/bin/cuda_report" hopper
+    measure phases_hopper phases_hopper 40 "$work/bin/cuda_report" 2b_hopper
     python3 benchmarks/gpu_table.py "$out/results.jsonl" phases_hopper 2>&1 | tee -a "$out/report.txt"
   else
     say "left out after a failure or for time: phases_hopper"

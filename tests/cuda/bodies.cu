@@ -116,6 +116,24 @@ void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which) {
                     [&](auto& block) { gather_body(block, y, x, which, aligned); });
 }
 
+void resize_across(std::uint8_t* to, const std::uint8_t* from, Index rows, Index columns,
+                   Index outputs, const ByteFilter& filter) {
+  walk<PictureRegisters>(picture_threads, rows * picture_chunks(outputs * 3), [&](auto& block) {
+    resize_across_body(block, to, from, columns, outputs, filter);
+  });
+}
+void resize_down(std::uint8_t* to, const std::uint8_t* from, Index samples, Index outputs,
+                 const ByteFilter& filter) {
+  walk<PictureRegisters>(picture_threads, outputs * picture_chunks(samples),
+                         [&](auto& block) { resize_down_body(block, to, from, samples, filter); });
+}
+template <Element T>
+void cut_patches(Erased<T> y, const std::uint8_t* pixels, const T* levels,
+                 const PatchOrder& order) {
+  walk<PictureRegisters>(picture_threads, y.rows,
+                         [&](auto& block) { cut_patches_body(block, y, pixels, levels, order); });
+}
+
 template <Element T>
 void cut_picture(Erased<T> y, const std::uint8_t* pixels, const PictureCut& cut) {
   const auto resident = [](const FixedFilter& filter) {
@@ -126,27 +144,18 @@ void cut_picture(Erased<T> y, const std::uint8_t* pixels, const PictureCut& cut)
   std::vector<std::uint8_t> wide(static_cast<std::size_t>(cut.height * width * 3), 77);
   std::vector<std::uint8_t> whole(static_cast<std::size_t>(cut.resized_height() * width * 3), 77);
   if (cut.across.outputs() > 0) {
-    walk<PictureRegisters>(
-        picture_threads, cut.height * picture_chunks(width * 3), [&](auto& block) {
-          resize_across_body(block, wide.data(), pixels, cut.width, width, resident(cut.across));
-        });
+    resize_across(wide.data(), pixels, cut.height, cut.width, width, resident(cut.across));
     pixels = wide.data();
   }
   if (cut.down.outputs() > 0) {
-    walk<PictureRegisters>(
-        picture_threads, cut.resized_height() * picture_chunks(width * 3), [&](auto& block) {
-          resize_down_body(block, whole.data(), pixels, width * 3, resident(cut.down));
-        });
+    resize_down(whole.data(), pixels, width * 3, cut.resized_height(), resident(cut.down));
     pixels = whole.data();
   }
   std::vector<T> levels;
   for (const auto& channel : cut.levels) {
     for (const float level : channel) levels.push_back(narrow<T>(level));
   }
-  walk<PictureRegisters>(picture_threads, y.rows, [&](auto& block) {
-    cut_patches_body(block, y, pixels, levels.data(),
-                     PatchOrder{width, cut.side, cut.frames, cut.merge});
-  });
+  cut_patches(y, pixels, levels.data(), PatchOrder{width, cut.side, cut.frames, cut.merge});
 }
 
 void threshold_picture(const ThresholdPicture& call) {
@@ -259,6 +268,9 @@ template void rotate(ErasedHeads<float>, Erased<const float>, Erased<const float
 template void rotate_and_store(ErasedHeads<float>, ErasedHeads<float>, ErasedHeads<float>,
                                ErasedHeads<const float>, ErasedHeads<const float>,
                                Erased<const float>, Erased<const float>, const std::int32_t*);
+template void cut_patches(Erased<float>, const std::uint8_t*, const float*, const PatchOrder&);
+template void cut_patches(Erased<bfloat16>, const std::uint8_t*, const bfloat16*,
+                          const PatchOrder&);
 template void cut_picture(Erased<float>, const std::uint8_t*, const PictureCut&);
 template void cut_picture(Erased<bfloat16>, const std::uint8_t*, const PictureCut&);
 template void largest(std::int32_t*, Erased<const float>);

@@ -42,6 +42,13 @@ template <Element T>
 void largest(std::int32_t* places, Erased<const T> x);
 template <Element T>
 void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which);
+void resize_across(std::uint8_t* to, const std::uint8_t* from, Index rows, Index columns,
+                   Index outputs, const cuda::ByteFilter& filter);
+void resize_down(std::uint8_t* to, const std::uint8_t* from, Index samples, Index outputs,
+                 const cuda::ByteFilter& filter);
+template <Element T>
+void cut_patches(Erased<T> y, const std::uint8_t* pixels, const T* levels,
+                 const cuda::PatchOrder& order);
 /// The passes that `cut` names, then the cut; filters as in cuda/cut_picture.hpp.
 template <Element T>
 void cut_picture(Erased<T> y, const std::uint8_t* pixels, const PictureCut& cut);

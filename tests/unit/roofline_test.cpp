@@ -4,72 +4,11 @@
 // vision tower, an LM head on every row or keys that no query sees would show.
 #include <gtest/gtest.h>
 
-#include <stamp/stamp.hpp>
-
-#include "unit/counting_engine.hpp"
+#include <stamp/model/qwen2_vl/published.hpp>
+#include <stamp/observe/answer_work.hpp>
 
 namespace stamp::test {
 namespace {
-
-using counting::Counts;
-
-struct Work {
-  Counts vision, prefill, decode, mask;
-};
-
-/// 1,100 tokens of prompt, 50 of answer, then a mask of 1,024 cells.
-Work work_of(const qwen2_vl::Config& config) {
-  counting::Engine engine;
-  Stamp<counting::Engine> stamp(config);
-  bind(engine, stamp, counting::NoWeights(expected_tensors(stamp)));
-  Dialogue<counting::Engine> dialogue(engine, stamp);
-  const qwen2_vl::PatchGrid grid{1, 64, 64};
-  const auto lap = [&] {
-    const Counts counts = engine.counts;
-    engine.counts = {};
-    return counts;
-  };
-  Work work;
-  const std::vector<float> pixels(
-      static_cast<std::size_t>(grid.patches() * config.vision.patch_length()));
-  dialogue.look(pixels, std::span(&grid, 1));
-  work.vision = lap();
-  std::vector<std::int32_t> prompt(37, 1);
-  prompt.push_back(static_cast<std::int32_t>(config.tokens.vision_start));
-  prompt.insert(prompt.end(), 1024, static_cast<std::int32_t>(config.tokens.image_pad));
-  prompt.insert(prompt.end(), 38, 1);
-  (void)dialogue.read(prompt);
-  work.prefill = lap();
-  for (int said = 0; said < 50; ++said) {
-    const std::int32_t id = 1;
-    (void)lap();
-    (void)dialogue.read(std::span(&id, 1));
-    work.decode = lap();
-  }
-  (void)dialogue.segment(1149, MaskPositions::text);
-  work.mask = lap();
-  return work;
-}
-
-qwen2_vl::Config published(Index hidden, Index ffn, Index heads, Index kv_heads, Index vocab,
-                           bool tied) {
-  qwen2_vl::Config config;
-  config.vision.hidden_size = hidden;
-  config.text.hidden_size = hidden;
-  config.text.intermediate_size = ffn;
-  config.text.num_attention_heads = heads;
-  config.text.num_key_value_heads = kv_heads;
-  config.text.vocab_size = vocab;
-  config.text.tie_word_embeddings = tied;
-  config.tokens = {.im_start = 2,
-                   .im_end = 3,
-                   .vision_start = 4,
-                   .vision_end = 5,
-                   .image_pad = 6,
-                   .seg = 7,
-                   .mask = 8};
-  return config;
-}
 
 /// Within one per cent.
 void expect_about(double expected, double found, const std::string& what) {
@@ -77,7 +16,7 @@ void expect_about(double expected, double found, const std::string& what) {
 }
 
 TEST(Roofline, TwoBillionParameters) {
-  const Work work = work_of(published(1536, 8960, 12, 2, 151936, true));
+  const AnswerWork work = answer_work(qwen2_vl::published_2b());
   // 32 layers of 1280·3840 + 1280² + 2·1280·5120 weights over 4,096 patches; patches; merger.
   expect_about(5.154e12 + 0.012e12 + 0.070e12, work.vision.products, "vision products");
   expect_about(2.749e12, work.vision.attention, "vision attention, 4·4096²·1280 a layer");
@@ -92,7 +31,7 @@ TEST(Roofline, TwoBillionParameters) {
 }
 
 TEST(Roofline, SevenBillionParameters) {
-  const Work work = work_of(published(3584, 18944, 28, 4, 152064, false));
+  const AnswerWork work = answer_work(qwen2_vl::published_7b());
   expect_about(8.01e12, work.vision.operations(), "vision");
   expect_about(14.356e12, work.prefill.products, "prefill products");
   expect_about(0.243e12, work.prefill.attention, "prefill attention");
@@ -105,17 +44,14 @@ TEST(Roofline, SevenBillionParameters) {
 
 TEST(Roofline, SeveralObjectsInOnePassCostNoKeyOfEachOther) {
   counting::Engine engine;
-  const auto config = published(1536, 8960, 12, 2, 151936, true);
+  const auto config = qwen2_vl::published_2b();
   Stamp<counting::Engine> stamp(config);
   bind(engine, stamp, counting::NoWeights(expected_tensors(stamp)));
   Dialogue<counting::Engine> dialogue(engine, stamp);
   const qwen2_vl::PatchGrid grid{1, 16, 16};
   dialogue.look(std::vector<float>(static_cast<std::size_t>(256 * config.vision.patch_length())),
                 std::span(&grid, 1));
-  std::vector<std::int32_t> prompt{4};
-  prompt.insert(prompt.end(), 64, 6);
-  prompt.insert(prompt.end(), 10, 1);
-  (void)dialogue.read(prompt);
+  (void)dialogue.read(AnswerSize{.grid = grid, .before = 0, .after = 10}.prompt(config));
   engine.counts = {};
   (void)dialogue.segment(70, MaskPositions::text);
   (void)dialogue.segment(72, MaskPositions::text);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <stamp/cuda/device.hpp>
+#include <stamp/cuda/pool.hpp>
 #include <vector>
 
 /// A graph is launches with the arguments that they had.
@@ -64,8 +65,18 @@ namespace walked = test::walked;
 struct Device::State {
   DeviceFacts facts{"host", 9, 0, 132, std::size_t{1} << 32U, std::size_t{227} << 10U};
   std::shared_ptr<void> products;
-  std::size_t requests = 0;
-  std::map<std::byte*, std::size_t> blocks;
+  /// Addresses that nobody reads: what goes round would hide who reads memory that was given back.
+  struct Addresses {
+    std::uintptr_t last = 0;
+    void* allocate(std::size_t bytes) { return reinterpret_cast<void*>(last += bytes); }
+    void release(void*) noexcept {}
+  };
+  Pool<Addresses> pool{Addresses{}};  ///< as the device's: counts what the driver would be asked
+  struct Block {
+    std::size_t size;
+    void* pooled;
+  };
+  std::map<std::byte*, Block> blocks;
 
   State() = default;
   State(const State&) = delete;
@@ -73,7 +84,7 @@ struct Device::State {
   State(State&&) = delete;
   State& operator=(State&&) = delete;
   ~State() {
-    for (const auto& [block, size] : blocks) ::operator delete[](block, std::align_val_t{256});
+    for (const auto& [memory, block] : blocks) ::operator delete[](memory, std::align_val_t{256});
   }
 };
 
@@ -81,20 +92,21 @@ inline Device::Device(int) : state_(std::make_unique<State>()) {}
 inline Device::~Device() = default;
 inline const DeviceFacts& Device::facts() const { return state_->facts; }
 inline Stream Device::stream() const { return nullptr; }
-inline std::size_t Device::requests() const { return state_->requests; }
+inline std::size_t Device::requests() const { return state_->pool.requests(); }
 inline std::shared_ptr<void>& Device::products() { return state_->products; }
 
 /// Filled with NaN: nothing may count on what it holds.
 inline std::byte* Device::allocate(std::size_t bytes) {
-  ++state_->requests;
   auto* const memory = static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{256}));
   std::memset(memory, 0xff, bytes);
-  state_->blocks[memory] = bytes;
+  state_->blocks[memory] = {bytes, state_->pool.allocate(bytes)};
   return memory;
 }
 /// Nobody gets it again, and who still reads it finds NaN.
 inline void Device::release(void* memory) noexcept {
-  std::memset(memory, 0xff, state_->blocks.at(static_cast<std::byte*>(memory)));
+  const State::Block& block = state_->blocks.at(static_cast<std::byte*>(memory));
+  std::memset(memory, 0xff, block.size);
+  state_->pool.release(block.pooled);
 }
 inline void Device::upload(void* to, Index bytes, const Fill& fill) {
   test::host_device().expect_no_recording("an upload");
@@ -234,6 +246,23 @@ void widen_rows(Stream, Erased<bfloat16> wide, const C* codes, const float* scal
 template <DeviceElement T>
 void plain_product(Stream, const Product<T>& product) {
   test::host_device().queue([=] { walked::plain_product(product); });
+}
+inline void resize_across(Stream, std::uint8_t* to, const std::uint8_t* from, Index rows,
+                          Index columns, Index outputs, const ByteFilter& filter) {
+  test::host_device().queue(
+      [=] { walked::resize_across(to, from, rows, columns, outputs, filter); });
+}
+inline void resize_down(Stream, std::uint8_t* to, const std::uint8_t* from, Index samples,
+                        Index outputs, const ByteFilter& filter) {
+  test::host_device().queue([=] { walked::resize_down(to, from, samples, outputs, filter); });
+}
+template <DeviceElement T>
+void cut_patches(Stream, Erased<T> y, const std::uint8_t* pixels, const T* levels,
+                 const PatchOrder& order) {
+  test::host_device().queue([=] { walked::cut_patches(y, pixels, levels, order); });
+}
+inline void threshold_picture(Stream, const ThresholdPicture& call) {
+  test::host_device().queue([=] { walked::threshold_picture(call); });
 }
 template <DeviceElement T>
 void attend_naive(Stream, const AttendCall<T>& call) {

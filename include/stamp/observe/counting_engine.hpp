@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // A backend that computes nothing and counts what another would: floating-point operations and the
 // bytes of weights and cache. Its tensors have shapes and no memory, so a 7B model fits anywhere.
+//   counting::Engine engine; Stamp<counting::Engine> stamp(config);
+//   bind(engine, stamp, counting::NoWeights(expected_tensors(stamp))); … engine.counts
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
+#include <stamp/nn/module.hpp>
 #include <stamp/ops/fused.hpp>
 #include <stamp/tensor/tensor.hpp>
 #include <string>
 #include <vector>
 
-namespace stamp::test::counting {
+namespace stamp::counting {
 
 /// One multiplication with its addition is two operations.
 struct Counts {
   double products = 0;      ///< operations of matrix products
   double attention = 0;     ///< operations of scores and weighted values, visible keys only
-  double weight_bytes = 0;  ///< each matrix read once a product
+  double weight_bytes = 0;  ///< each matrix read once a product, in bfloat16
   double cache_bytes = 0;   ///< each visible key and value read once for a group of heads
   [[nodiscard]] double operations() const { return products + attention; }
   [[nodiscard]] double bytes() const { return weight_bytes + cache_bytes; }
@@ -51,6 +55,7 @@ class Kept {
   std::tuple<Axes...> axes_{Axes{0}...};
 };
 
+/// Backend<Engine>. Norms, activations, sums and embedding rows are not counted.
 class Engine {
  public:
   using Element = bfloat16;
@@ -177,4 +182,4 @@ class NoWeights {
   std::map<std::string, StoredTensor, std::less<>> tensors_;
 };
 
-}  // namespace stamp::test::counting
+}  // namespace stamp::counting

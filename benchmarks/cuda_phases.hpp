@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// The phases of an answer on a GPU, with random weights of any sizes: each for itself, an answer
+// from a picture's pixels to a mask of the picture's size, and the next question about it. Beside
+// their times stands the work that they ask for, from which gpu_table.py computes floors.
+#pragma once
+
+#include <stamp/image/read.hpp>
+#include <stamp/image/write.hpp>
+#include <stamp/observe/answer_work.hpp>
+#include <stamp/sam.hpp>
+#include <stamp/session/picture_steps.hpp>
+
+#include "cuda_timing.hpp"
+#include "random_weights.hpp"
+
+namespace stamp::benchmarks {
+
+/// A picture, a prompt around it and an answer. Masks are made for one of the answer's first
+/// tokens: which one does not change what is to be done.
+struct AskedAnswer {
+  std::uint32_t side = 1200;  ///< of the picture; `size.grid` decides how it is resized
+  AnswerSize size{};
+  Index answer = 40;  ///< tokens of an answer that is timed as a whole
+  int runs = 5;
+};
+
+/// Seconds of each phase, run by run.
+class Laps {
+ public:
+  explicit Laps(std::string name) : name_(std::move(name)) {}
+
+  void add(const std::string& phase, double seconds) { times_[phase].push_back(seconds); }
+
+  /// One line a phase; `work` says what some of them ask for.
+  void print(const std::map<std::string, counting::Counts>& work = {}) {
+    for (auto& [phase, times] : times_) {
+      std::ranges::sort(times);
+      std::printf(R"({"kind": "phase", "name": "%s_%s", "ms": %.4f, "ms_p10": %.4f, )"
+                  R"("ms_p90": %.4f)",
+                  name_.c_str(), phase.c_str(), times[times.size() / 2] * 1e3, times.front() * 1e3,
+                  times.back() * 1e3);
+      if (const auto found = work.find(phase); found != work.end()) {
+        std::printf(R"(, "operations": %.6g, "bytes": %.6g)", found->second.operations(),
+                    found->second.bytes());
+      }
+      std::printf("}\n");
+    }
+    std::fflush(stdout);
+  }
+
+ private:
+  std::string name_;
+  std::map<std::string, std::vector<double>> times_;
+};
+
+/// A square picture: colours that run smoothly, with some texture.
+[[nodiscard]] inline Image drawn_picture(std::uint32_t side) {
+  Image image{.width = side, .height = side, .pixels = {}};
+  for (std::uint32_t y = 0; y < side; ++y) {
+    for (std::uint32_t x = 0; x < side; ++x) {
+      const std::uint32_t texture = (x * 2654435761U ^ y * 2246822519U) >> 29U;
+      for (const std::uint32_t colour : {x / 5, y / 5, (x + y) / 10}) {
+        image.pixels.push_back(static_cast<std::uint8_t>(colour + texture));
+      }
+    }
+  }
+  return image;
+}
+
+/// What an answer says and masks, for comparing bits.
+struct Said {
+  std::vector<std::int32_t> words;
+  std::vector<float> mask;
+  bool operator==(const Said&) const = default;
+};
+
+/// A model of these sizes, and one question about one picture.
+class TimedAnswers {
+ public:
+  TimedAnswers(Engine& engine, std::string name, const qwen2_vl::Config& config, AskedAnswer asked)
+      : engine_(engine), name_(std::move(name)), asked_(asked), stamp_(config), laps_(name_) {
+    const auto start = Clock::now();
+    bind(engine_, stamp_, weights_);
+    engine_.device().wait();
+    std::printf(R"({"kind": "load", "name": "%s", "ms": %.1f})"
+                "\n",
+                name_.c_str(), seconds_since(start) * 1e3);
+  }
+
+  /// Whether two ways to the same answer gave the same bits.
+  [[nodiscard]] bool run() {
+    bool equal = true;
+    std::size_t requests = 0;
+    for (run_ = 0; run_ <= asked_.runs; ++run_) {
+      equal = phases() && equal;
+      whole();
+      if (run_ == 1) requests = engine_.device().requests();
+    }
+    laps_.print(work());
+    std::printf(R"({"kind": "bits", "name": "%s_graphs_and_plain_launches", "equal": %s})"
+                "\n",
+                name_.c_str(), equal ? "true" : "false");
+    std::printf(R"({"kind": "memory", "name": "%s_requests_after_warm_up", "count": %zu})"
+                "\n",
+                name_.c_str(), engine_.device().requests() - requests);
+    std::fflush(stdout);
+    return equal;
+  }
+
+ private:
+  static constexpr int first = 4;  ///< steps that come twice are recorded, so these are not timed
+
+  /// The first run warms up.
+  void lap(const std::string& phase, Clock::time_point& start, double parts = 1) {
+    engine_.device().wait();
+    if (run_ > 0) laps_.add(phase, seconds_since(start) / parts);
+    start = Clock::now();
+  }
+
+  [[nodiscard]] PicturePatches<Engine> cut(const Image& picture) const {
+    const qwen2_vl::VisionConfig& vision = stamp_.config.vision;
+    const Index pixels = asked_.size.grid.patches() * vision.patch_size * vision.patch_size;
+    return {picture,
+            {.min_pixels = pixels,
+             .max_pixels = pixels,
+             .patch_size = vision.patch_size,
+             .temporal_patch_size = vision.temporal_patch_size,
+             .merge_size = vision.spatial_merge_size}};
+  }
+
+  void look(Dialogue<Engine>& dialogue, const Image& picture) {
+    const PicturePatches<Engine> patches = cut(picture);
+    const auto write = [&](Engine& to, Activation<Engine, Patches, PatchLength> y) {
+      patches.write(to, y, picture);
+    };
+    dialogue.look(write, std::span(&patches.grid(), 1));
+  }
+
+  [[nodiscard]] std::vector<std::int32_t> say(Dialogue<Engine>& dialogue,
+                                              const std::vector<float>& scores, Index words) {
+    return dialogue.generate_greedily(scores, -1, words, [](std::int32_t) {});
+  }
+
+  [[nodiscard]] MaskLogits<float> mask(Dialogue<Engine>& dialogue, Index objects = 1) {
+    std::vector<Index> tokens;
+    for (Index object = 0; object < objects; ++object) tokens.push_back(prompt_size() + 1 - object);
+    return std::move(dialogue.segment(std::span<const Index>(tokens), MaskPositions::text).front());
+  }
+
+  [[nodiscard]] Index prompt_size() const { return std::ssize(prompt_); }
+
+  void picture_of(const MaskLogits<float>& found) {
+    (void)upsample(engine_, found.values, found.rows, found.columns, picture_.width,
+                   picture_.height, Upsample::bilinear);
+  }
+
+  /// Phase by phase, the device waited for in between.
+  [[nodiscard]] bool phases() {
+    Dialogue<Engine> dialogue(engine_, stamp_);
+    engine_.device().wait();
+    auto start = Clock::now();
+    look(dialogue, picture_);
+    lap("vision", start);
+    const auto scores = dialogue.read(prompt_);
+    lap("prefill", start);
+    const auto asked = dialogue.mark();
+    std::vector<Said> said;
+    for (const bool record : {false, true}) {  // launch by launch, and as graphs
+      const std::string how = record ? "" : "_plain";
+      engine_.record_steps(record);
+      dialogue.rewind(asked);
+      (void)say(dialogue, scores, first + 1);
+      lap("decode_first_tokens" + how, start, first);
+      said.push_back({say(dialogue, scores, asked_.size.words), {}});
+      lap("decode_token" + how, start, static_cast<double>(asked_.size.words));
+      for (int again = 0; again < first; ++again) (void)mask(dialogue);
+      lap("first_mask_passes" + how, start, first);
+      const auto found = mask(dialogue);
+      lap("mask_pass" + how, start);
+      said.back().mask = found.values;
+      if (!record) continue;
+      picture_of(found);
+      lap("mask_picture", start);
+      for (int again = 0; again < first; ++again) (void)mask(dialogue, 2);
+      start = Clock::now();
+      (void)mask(dialogue, 2);
+      lap("mask_pass_two_objects", start);
+      guess(dialogue);
+    }
+    return said[0] == said[1];
+  }
+
+  /// What a pass costs that judges guesses: tokens read together, as a recorded step.
+  void guess(Dialogue<Engine>& dialogue) {
+    const auto before = dialogue.mark();
+    for (const int tokens : {2, 4, 8}) {
+      const std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens), 1);
+      auto start = Clock::now();
+      for (int again = 0; again < 2 * first; ++again) {
+        if (again == first) {
+          engine_.device().wait();
+          start = Clock::now();
+        }
+        (void)dialogue.read(ids);
+        dialogue.rewind(before);
+      }
+      lap("read_" + std::to_string(tokens) + "_tokens", start, first);
+    }
+  }
+
+  /// From a picture's pixels to a mask of its size, and the next question about the picture.
+  void whole() {
+    auto start = Clock::now();
+    const Image picture =
+        read_image(std::span(reinterpret_cast<const std::uint8_t*>(file_.data()), file_.size()));
+    lap("picture_file", start);
+    Dialogue<Engine> dialogue(engine_, stamp_);
+    look(dialogue, picture);
+    (void)say(dialogue, dialogue.read(prompt_), asked_.answer);
+    picture_of(mask(dialogue));
+    lap("end_to_end", start);
+    (void)say(dialogue, dialogue.read(question_), asked_.answer);
+    picture_of(mask(dialogue));
+    lap("next_question", start);
+  }
+
+  [[nodiscard]] std::map<std::string, counting::Counts> work() const {
+    const AnswerWork work = answer_work(stamp_.config, asked_.size);
+    return {{"vision", work.vision},
+            {"prefill", work.prefill},
+            {"decode_token", work.decode},
+            {"mask_pass", work.mask}};
+  }
+
+  Engine& engine_;
+  std::string name_;
+  AskedAnswer asked_;
+  Stamp<Engine> stamp_;
+  SharedWeights weights_{expected_tensors(stamp_)};  // embedding rows are read from here
+  Laps laps_;
+  int run_ = 0;
+  Image picture_ = drawn_picture(asked_.side);
+  std::vector<std::byte> file_ = encode_png(picture_);
+  std::vector<std::int32_t> prompt_ = asked_.size.prompt(stamp_.config);
+  std::vector<std::int32_t> question_ =
+      std::vector<std::int32_t>(static_cast<std::size_t>(asked_.size.after), 1);
+};
+
+/// A picture into features, and one point through the decoder to a mask of the picture's size.
+inline void time_sam(Engine& engine, const std::string& name, const sam::Config& config, int runs) {
+  sam::Sam<Engine> sam(config);
+  bind(engine, sam, SharedWeights(expected_tensors(sam)));
+  sam::Predictor<Engine> predictor(engine, sam);
+  const Image image = drawn_picture(1024);
+  Laps laps(name);
+  for (int run = 0; run <= runs; ++run) {
+    engine.device().wait();
+    auto start = Clock::now();
+    const auto lap = [&](const char* phase) {
+      engine.device().wait();
+      if (run > 0) laps.add(phase, seconds_since(start));  // the first one warms up
+      start = Clock::now();
+    };
+    predictor.set_image(image);
+    lap("image");
+    sam::Prompt prompt;
+    prompt.points.push_back(predictor.point(500, 375, sam::PointLabel::foreground));
+    (void)predictor.predict(prompt, sam::MaskChoice::single);
+    lap("prompt");
+  }
+  laps.print();
+}
+
+}  // namespace stamp::benchmarks

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products at the published sizes on a GPU.
+#pragma once
+
+#include "cuda_timing.hpp"
+#include "random_weights.hpp"
+
+namespace stamp::benchmarks {
+
+/// A weight matrix [out, in].
+struct ProductShape {
+  const char* name;
+  Index in, out;
+};
+
+inline void time_product(Engine& engine, const std::string& name, Index rows, Index in, Index out) {
+  const auto frame = engine.frame();
+  const auto numbers = random_weights(static_cast<std::size_t>(in * out));
+  StoredTensor stored;
+  stored.type = ElementType::bfloat16;
+  stored.rank = 2;
+  stored.extents = {out, in};
+  stored.data = reinterpret_cast<const std::byte*>(numbers.data());
+  // Weights in turn, so that a product of few rows cannot find them in the cache.
+  const Index copies = std::clamp<Index>((Index{256} << 20U) / (2 * in * out), 1, 16);
+  std::vector<Engine::Matrix<Ffn, Hidden>> weights;
+  for (Index at = 0; at < copies; ++at) {
+    weights.push_back(engine.matrix(stored, Ffn{out}, Hidden{in}));
+  }
+  const auto x = engine.allocate<bfloat16>(Tokens{rows}, Hidden{in});
+  const auto y = engine.allocate<bfloat16>(Tokens{rows}, Ffn{out});
+  upload_random(engine, x, 1);
+  std::size_t turn = 0;
+  const Times times =
+      time_of(engine, [&] { matmul(engine, y, x, weights[turn++ % weights.size()]); });
+  const auto size = static_cast<double>(in) * static_cast<double>(out);
+  const double of_weights = weights.front().kept == cuda::Weights::full ? 2 * size : size;
+  print("product", name, times, 2 * static_cast<double>(rows) * size,
+        of_weights + 2 * static_cast<double>(rows * (in + out)));
+}
+
+inline void time_language_products(Engine& engine, Index rows, const std::string& weights) {
+  for (const auto& [name, in, out] :
+       {ProductShape{"2b_q", 1536, 1536}, ProductShape{"2b_kv", 1536, 256},
+        ProductShape{"2b_up", 1536, 8960}, ProductShape{"2b_down", 8960, 1536},
+        ProductShape{"7b_q", 3584, 3584}, ProductShape{"7b_kv", 3584, 512},
+        ProductShape{"7b_up", 3584, 18944}, ProductShape{"7b_down", 18944, 3584}}) {
+    time_product(engine, std::string(name) + "_" + std::to_string(rows) + weights, rows, in, out);
+  }
+}
+
+inline void time_vision_products(Engine& engine) {
+  for (const auto& [name, in, out] :
+       {ProductShape{"vision_qkv", 1280, 3840}, ProductShape{"vision_proj", 1280, 1280},
+        ProductShape{"vision_fc1", 1280, 5120}, ProductShape{"vision_fc2", 5120, 1280}}) {
+    time_product(engine, std::string(name) + "_4096", 4096, in, out);
+  }
+}
+
+}  // namespace stamp::benchmarks

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// What benchmarks/cuda_report does on a GPU, done on the host at tiny sizes: every reading is said,
+// as JSON that gpu_table.py can read, and asks for the work that it should.
+#include <gtest/gtest.h>
+
+#include <cuda/replay/host_device.hpp>
+#include <nlohmann/json.hpp>
+#include <parity/random_weights.hpp>
+#include <set>
+#include <sstream>
+
+#include "cuda_phases.hpp"
+#include "cuda_products.hpp"
+
+namespace stamp::test {
+namespace {
+
+using nlohmann::json;
+
+/// What a report prints: one object a line, by its name.
+template <class Report>
+std::map<std::string, json> said_by(const Report& report) {
+  testing::internal::CaptureStdout();
+  std::string wrong;
+  try {
+    report();
+  } catch (const Error& error) {
+    wrong = error.what();
+  }
+  std::istringstream lines(testing::internal::GetCapturedStdout());
+  EXPECT_EQ(wrong, "");
+  std::map<std::string, json> said;
+  for (std::string line; std::getline(lines, line);) {
+    const json reading = json::parse(line);
+    EXPECT_TRUE(said.emplace(reading.at("name"), reading).second) << "twice: " << line;
+    EXPECT_GT(reading.value("ms", 1.0), 0) << line;
+  }
+  return said;
+}
+
+TEST(Report, TimesEveryPhaseOfAnAnswer) {
+  host_device() = {};
+  cuda::Engine<bfloat16> engine;
+  auto config = tiny_config();
+  bool equal = false;
+  const auto said = said_by([&] {
+    equal =
+        benchmarks::TimedAnswers(engine, "tiny", config,
+                                 {.side = 60,
+                                  .size = {.grid = {1, 4, 4}, .before = 3, .after = 4, .words = 6},
+                                  .answer = 5,
+                                  .runs = 2})
+            .run();
+  });
+  EXPECT_TRUE(equal);
+  EXPECT_TRUE(said.at("tiny_graphs_and_plain_launches").at("equal").get<bool>());
+  EXPECT_EQ(said.at("tiny_requests_after_warm_up").at("count").get<int>(), 0);
+  const std::set<std::string> timed{"vision",
+                                    "prefill",
+                                    "decode_first_tokens_plain",
+                                    "decode_token_plain",
+                                    "mask_pass_plain",
+                                    "decode_token",
+                                    "first_mask_passes_plain",
+                                    "decode_first_tokens",
+                                    "mask_pass",
+                                    "mask_picture",
+                                    "first_mask_passes",
+                                    "mask_pass_two_objects",
+                                    "read_2_tokens",
+                                    "read_4_tokens",
+                                    "read_8_tokens",
+                                    "picture_file",
+                                    "end_to_end",
+                                    "next_question"};
+  std::set<std::string> found;
+  for (const auto& [name, reading] : said) {
+    if (reading.at("kind") == "phase") found.insert(name.substr(std::string("tiny_").size()));
+  }
+  EXPECT_EQ(found, timed);
+  const AnswerWork work =
+      answer_work(config, {.grid = {1, 4, 4}, .before = 3, .after = 4, .words = 6});
+  EXPECT_NEAR(said.at("tiny_mask_pass").at("operations").get<double>(), work.mask.operations(),
+              1e-5 * work.mask.operations());
+  EXPECT_NEAR(said.at("tiny_decode_token").at("bytes").get<double>(), work.decode.bytes(),
+              1e-5 * work.decode.bytes());
+  EXPECT_GT(host_device().replayed, 0);
+}
+
+TEST(Report, TimesProductsAndAttention) {
+  host_device() = {};
+  cuda::Engine<bfloat16> engine;
+  const auto said = said_by([&] {
+    benchmarks::time_product(engine, "few", 1, 32, 16);
+    benchmarks::time_product(engine, "many", 7, 32, 16);
+    benchmarks::AttentionOperands operands(engine, {"attention", 5, 9, 2, 1, 16, 5.0 * 9});
+    operands.time(cuda::AttendKernel::tensor, "tensor", Causal{4});
+  });
+  ASSERT_EQ(said.size(), 3U);
+  const auto& many = said.at("many");
+  EXPECT_NEAR(many["tflops"].get<double>() * many["ms"].get<double>() * 1e9, 2 * 7 * 32 * 16,
+              0.01 * 2 * 7 * 32 * 16)
+      << many.dump();
+  EXPECT_GT(said.at("attention_tensor").at("gbytes_per_s").get<double>(), 0);
+}
+
+}  // namespace
+}  // namespace stamp::test
