@@ -43,9 +43,9 @@ void attend_with(Engine<T>& engine, const AttendCall<T>& call, AttendKernel kern
   if (kernel == AttendKernel::naive) return kernel::attend_naive<T>(device.stream(), call);
 
   const auto frame = engine.frame();
-  AttendParts parts{parts_for(call, kernel, device.facts().multiprocessors)};
-  if (parts.parts > 1) {
-    const Index rows = parts.parts * call.key.heads * call.packed_rows();
+  AttendParts parts{split_of(call, kernel, device.facts().multiprocessors)};
+  if (parts.split.parts > 1) {
+    const Index rows = parts.split.parts * call.key.heads * call.packed_rows();
     parts.largest = engine.template allocate<float>(Tokens{rows}).data();
     parts.sum = engine.template allocate<float>(Tokens{rows}).data();
     parts.values = engine.template allocate<float>(Tokens{rows}, HeadDim{call.y.dim}).data();
@@ -59,7 +59,7 @@ void attend_with(Engine<T>& engine, const AttendCall<T>& call, AttendKernel kern
       kernel::attend_tensor(device.stream(), call, parts);
     }
   }
-  if (parts.parts > 1) kernel::attend_combine<T>(device.stream(), call, parts);
+  if (parts.split.parts > 1) kernel::attend_combine<T>(device.stream(), call, parts);
 }
 
 namespace detail {

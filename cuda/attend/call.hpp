@@ -42,7 +42,7 @@ struct AttendCall {
 /// Sums of the parts that share a query tile's keys, for the combining kernel: for each part, key
 /// head and packed row the largest score, the sum of weights, and the weighted values, undivided.
 struct AttendParts {
-  Index parts = 1;
+  KeySplit split{};
   float* largest = nullptr;  ///< [parts, KvHeads, packed rows]
   float* sum = nullptr;      ///< [parts, KvHeads, packed rows]
   float* values = nullptr;   ///< [parts, KvHeads, packed rows, HeadDim]

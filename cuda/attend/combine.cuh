@@ -30,12 +30,12 @@ __host__ __device__ void attend_combine_body(Block& block, const AttendCall<T>& 
   const Index at = kv_head * call.packed_rows() + packed;
   block.each([&](int thread, CombineRegisters& r) {
     r.largest = -INFINITY;
-    for (Index part = 0; part < parts.parts; ++part) {
+    for (Index part = 0; part < parts.split.parts; ++part) {
       const float largest = parts.largest[at + part * step];
       if (!(largest <= r.largest)) r.largest = largest;  // NaN stays
     }
     r.sum = 0;
-    for (Index part = 0; part < parts.parts; ++part) {
+    for (Index part = 0; part < parts.split.parts; ++part) {
       const float largest = parts.largest[at + part * step];
       if (largest != -INFINITY) {
         r.sum += std::exp(largest - r.largest) * parts.sum[at + part * step];
@@ -45,7 +45,7 @@ __host__ __device__ void attend_combine_body(Block& block, const AttendCall<T>& 
         call.y.data + packing.token(packed) * call.y.stride + packing.head(packed, kv_head) * dim;
     for (Index d = thread; d < dim; d += combine_threads) {
       float value = 0;
-      for (Index part = 0; part < parts.parts; ++part) {
+      for (Index part = 0; part < parts.split.parts; ++part) {
         const float largest = parts.largest[at + part * step];
         if (largest != -INFINITY) {
           value += std::exp(largest - r.largest) * parts.values[(at + part * step) * dim + d];

@@ -51,19 +51,18 @@ template <DeviceElement T>
   return AttendKernel::tiled;
 }
 
-/// Parts that the keys of a call are split into: many where few query tiles leave the device idle.
-/// The same for all lengths up to the next multiple of key_step; a part may then find no tile left.
+/// How the keys of a call are split: into many parts where few query tiles leave the device idle.
+/// The same for all lengths up to the next multiple of key_step; a part may then see no key.
 template <class T>
-[[nodiscard]] Index parts_for(const AttendCall<T>& call, AttendKernel kernel,
-                              Index multiprocessors) {
-  if (kernel == AttendKernel::naive) return 1;
+[[nodiscard]] KeySplit split_of(const AttendCall<T>& call, AttendKernel kernel,
+                                Index multiprocessors) {
+  // Of maps side by side each row sees one: few of the parts would have keys for it.
+  if (kernel == AttendKernel::naive || call.relative()) return {};
   const AttendTile tile = kernel == AttendKernel::hopper   ? hopper_tile
                           : kernel == AttendKernel::tensor ? tensor_tile
                                                            : tiled_tile;
-  // That a row can see.
-  const Index keys = call.relative() ? call.bias.area() : reach_of(call.key.rows);
   return split_keys(divide_up(call.packed_rows(), tile.rows) * call.key.heads,
-                    divide_up(keys, tile.keys), multiprocessors);
+                    reach_of(call.key.rows), tile.keys, multiprocessors);
 }
 
 namespace kernel {

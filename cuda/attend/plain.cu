@@ -50,7 +50,7 @@ void attend_tiled(Stream stream, const AttendCall<T>& call, const AttendParts& p
       allow_shared(tiled<T>, TiledShared::floats(tiled_dim) * sizeof(float));
   if (bytes > allowed) fail(Fault::usage, "attend: a head is too large for shared memory");
   const dim3 grid(blocks(divide_up(call.packed_rows(), tiled_rows)), blocks(call.key.heads),
-                  blocks(parts.parts));
+                  blocks(parts.split.parts));
   tiled<<<grid, tiled_threads, bytes, stream>>>(call, parts);
   check_launch();
 }

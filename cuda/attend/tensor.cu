@@ -22,7 +22,7 @@ template <int dim, bool relative>
 void launch_as(Stream stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
   static const std::size_t bytes = allow_shared(tensor<dim, relative>, sizeof(TensorShared<dim>));
   const dim3 grid(blocks(divide_up(call.packed_rows(), tensor_rows)), blocks(call.key.heads),
-                  blocks(parts.parts));
+                  blocks(parts.split.parts));
   tensor<dim, relative><<<grid, tensor_threads, bytes, stream>>>(call, parts);
   check_launch();
 }

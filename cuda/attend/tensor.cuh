@@ -27,17 +27,20 @@ struct TensorShared {
   Visible visible[tensor_rows];
 };
 
-/// Starts copying a tile of keys and values; rows behind the tile and columns behind the head
-/// become zero.
+/// Starts copying a tile of keys and values; rows that are not in the hull and columns behind the
+/// head become zero.
 template <int dim>
 __device__ inline void start_tile(TensorShared<dim>& shared, int stage,
-                                  const AttendCall<bfloat16>& call, Index kv_head, KeyRange keys) {
+                                  const AttendCall<bfloat16>& call, Index kv_head,
+                                  const KeyTiles<tensor_keys>& tiles, Index tile) {
   constexpr int pieces = dim / 8;  // of 16 bytes a row
   const Index head = kv_head * call.y.dim;
+  const KeyRange keys = tiles.tile(tile);
+  const bool whole = tiles.fills(keys);
   for (int at = static_cast<int>(threadIdx.x); at < tensor_keys * pieces; at += tensor_threads) {
     const int key = at / pieces;
     const int d = at % pieces * 8;
-    const bool there = keys.begin + key < keys.end && d < call.y.dim;
+    const bool there = (whole || tiles.holds(keys.begin + key)) && d < call.y.dim;
     const Index slot = there ? keys.begin + key : keys.begin;
     const Index column = there ? head + d : head;
     mma::copy_async(&shared.key[stage][key][d], call.key.data + slot * call.key.stride + column,
@@ -104,11 +107,10 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
                                  : Visible{};
   }
   __syncthreads();
-  KeyTiles tiles{{}, tensor_keys};
+  KeyTiles<tensor_keys> tiles;
   for (int row = 0; row < tensor_rows; ++row) tiles.hull.join(shared.visible[row]);
   tiles.hull.close();
-  const KeyRange mine =
-      part_of(tiles.count(), static_cast<Index>(blockIdx.z), static_cast<Index>(gridDim.z));
+  const KeyRange mine = tiles.part(static_cast<Index>(blockIdx.z), parts.split.tiles);
 
   // This thread's two rows: warp·16 + g and 8 below.
   const Index packed[2] = {first + warp * 16 + g, first + warp * 16 + g + 8};
@@ -135,11 +137,11 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
   float sum[2] = {0, 0};                      // of this thread's columns
   const float scale = call.scale * log2_e;
 
-  if (mine.begin < mine.end) start_tile(shared, 0, call, kv_head, tiles.tile(mine.begin));
+  if (mine.begin < mine.end) start_tile(shared, 0, call, kv_head, tiles, mine.begin);
   mma::commit_copies();
   for (Index tile = mine.begin; tile < mine.end; ++tile) {
     const int stage = static_cast<int>((tile - mine.begin) % 2);
-    if (tile + 1 < mine.end) start_tile(shared, 1 - stage, call, kv_head, tiles.tile(tile + 1));
+    if (tile + 1 < mine.end) start_tile(shared, 1 - stage, call, kv_head, tiles, tile + 1);
     mma::commit_copies();  // an empty group where there is no next tile
     mma::wait_for_copies<1>();
     __syncthreads();
@@ -265,7 +267,8 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
       }
       continue;
     }
-    const float share = total == 0 ? 0 : 1 / total;
+    // Divided like parts that are put together, of which one alone may have seen keys.
+    const float whole = total == 0 ? 1 : total;
     bfloat16* const to =
         call.y.data + packing.token(row) * call.y.stride + packing.head(row, kv_head) * call.y.dim;
 #pragma unroll
@@ -273,7 +276,7 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
       const int d = block * 8 + t * 2;
       if (d >= call.y.dim) continue;
       *reinterpret_cast<std::uint32_t*>(to + d) =
-          mma::pack_two(y[block][2 * half] * share, y[block][2 * half + 1] * share);
+          mma::pack_two(y[block][2 * half] / whole, y[block][2 * half + 1] / whole);
     }
   }
 }

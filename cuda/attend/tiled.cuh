@@ -80,10 +80,10 @@ __host__ __device__ void attend_tiled_body(Block& block, float* memory, const At
       shared.query[row * (dim + 1) + d] = number;
     }
   });
-  KeyTiles tiles{{}, tiled_keys};
+  KeyTiles<tiled_keys> tiles;
   for (int row = 0; row < tiled_rows; ++row) tiles.hull.join(shared.visible[row]);
   tiles.hull.close();
-  const KeyRange mine = part_of(tiles.count(), block.z(), parts.parts);
+  const KeyRange mine = tiles.part(block.z(), parts.split.tiles);
 
   for (Index tile = mine.begin; tile < mine.end; ++tile) {
     const KeyRange keys = tiles.tile(tile);
@@ -91,8 +91,8 @@ __host__ __device__ void attend_tiled_body(Block& block, float* memory, const At
       for (Index at = thread; at < tiled_keys * dim; at += tiled_threads) {
         const Index key = at / dim;
         const Index d = at % dim;
-        const bool there = keys.begin + key < keys.end;
         const Index slot = keys.begin + key;
+        const bool there = tiles.holds(slot);
         shared.key[key * (dim + 1) + d] =
             there ? widen(call.key.data[slot * call.key.stride + kv_head * dim + d]) : 0;
         shared.value[key * dim + d] =
@@ -148,7 +148,7 @@ __host__ __device__ void attend_tiled_body(Block& block, float* memory, const At
     if (row >= rows) return;
     const Index packed = first + row;
     const Index at = (block.z() * call.key.heads + kv_head) * call.packed_rows() + packed;
-    if (parts.parts > 1 && thread % tiled_row_threads == 0) {
+    if (parts.split.parts > 1 && thread % tiled_row_threads == 0) {
       parts.largest[at] = r.largest;
       parts.sum[at] = r.sum;
     }
@@ -158,7 +158,7 @@ __host__ __device__ void attend_tiled_body(Block& block, float* memory, const At
     for (int i = 0; i < tiled_thread_dims; ++i) {
       const Index d = thread % tiled_row_threads + i * tiled_row_threads;
       if (d >= dim) continue;
-      if (parts.parts > 1) {
+      if (parts.split.parts > 1) {
         parts.values[at * dim + d] = r.value[i];
       } else {
         y[d] = narrow<T>(r.sum == 0 ? 0 : r.value[i] / r.sum);

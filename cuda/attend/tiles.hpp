@@ -45,26 +45,62 @@ struct KeyHull {
 
 [[nodiscard]] constexpr Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
 
-/// Tiles of at most `width` keys over a hull: first those of the history, then those of the own.
+/// Keys [k·width, (k + 1)·width), for the k of which some key is in a hull, in rising order. Tiles
+/// stand where they stand whatever the hull is, and keys that a row does not see add nothing to its
+/// sums: in which order a row's keys are summed depends on no other row.
+template <int width>
 struct KeyTiles {
   KeyHull hull;
-  Index width = 0;
 
-  [[nodiscard]] constexpr Index count() const {
-    return divide_up(hull.history.size(), width) + divide_up(hull.own.size(), width);
-  }
+  [[nodiscard]] constexpr Index count() const { return history().size() + own().size(); }
+  /// From the tile's first key to its last one of the hull; between them the hull may have a gap.
   [[nodiscard]] constexpr KeyRange tile(Index at) const {
-    const Index before = divide_up(hull.history.size(), width);
-    const KeyRange range = at < before ? hull.history : hull.own;
-    const Index begin = range.begin + (at < before ? at : at - before) * width;
-    return {begin, begin + width < range.end ? begin + width : range.end};
+    const KeyRange before = history();
+    const Index number = at < before.size() ? before.begin + at : own().begin + at - before.size();
+    const Index begin = number * width;
+    const bool own_keys = hull.own.size() > 0 && hull.own.begin < begin + width;
+    const Index end = own_keys ? hull.own.end : hull.history.end;
+    return {begin, begin + width < end ? begin + width : end};
+  }
+  /// Some row may see the key: what others hold is not to be counted on.
+  [[nodiscard]] constexpr bool holds(Index key) const { return within().sees(key); }
+  /// All of a tile's keys are in the hull.
+  [[nodiscard]] constexpr bool fills(const KeyRange& tile) const {
+    const auto in = [&](const KeyRange& range) {
+      return tile.begin >= range.begin && tile.begin + width <= range.end;
+    };
+    return in(hull.history) || in(hull.own);
+  }
+  /// The tiles of part `part`, where each has `tiles` of all the tiles of the keys' tensor: places
+  /// in this list, none where the hull has no key there.
+  [[nodiscard]] constexpr KeyRange part(Index part, Index tiles) const {
+    return {before(part * tiles), before((part + 1) * tiles)};
+  }
+
+ private:
+  [[nodiscard]] constexpr Visible within() const { return {hull.history, hull.own}; }
+  /// Numbers of the tiles that hold keys of the history, and of those that hold own keys alone.
+  [[nodiscard]] constexpr KeyRange history() const { return touched(hull.history); }
+  [[nodiscard]] constexpr KeyRange own() const {
+    KeyRange tiles = touched(hull.own);
+    const Index taken = history().end;
+    if (hull.history.size() > 0 && tiles.begin < taken) tiles.begin = taken;
+    if (tiles.end < tiles.begin) tiles.end = tiles.begin;
+    return tiles;
+  }
+  [[nodiscard]] static constexpr KeyRange touched(const KeyRange& keys) {
+    if (keys.size() <= 0) return {};
+    return {keys.begin / width, divide_up(keys.end, width)};
+  }
+  /// Tiles of the list in front of tile `number`.
+  [[nodiscard]] constexpr Index before(Index number) const {
+    const auto in = [&](const KeyRange& tiles) {
+      if (number <= tiles.begin) return Index{0};
+      return number < tiles.end ? number - tiles.begin : tiles.size();
+    };
+    return in(history()) + in(own());
   }
 };
-
-/// Tiles [begin, end) of `tiles` that part `part` of `parts` takes; parts differ by one at most.
-[[nodiscard]] constexpr KeyRange part_of(Index tiles, Index part, Index parts) {
-  return {tiles * part / parts, tiles * (part + 1) / parts};
-}
 
 /// A query tile holds `height` packed rows: the heads of a group side by side, row by row, so that
 /// one tile of keys serves all query heads of its key head.
@@ -81,16 +117,28 @@ struct PackedRows {
 inline constexpr Index key_step = 512;
 [[nodiscard]] constexpr Index reach_of(Index keys) { return divide_up(keys, key_step) * key_step; }
 
-/// How many blocks share the keys of one query tile. 1 where the tiles alone fill the device, else
-/// as many as fill it once, each with at least `least` tiles of keys: a part costs a trip of its
-/// sums through memory. Depends on shapes only, so equal calls give equal bits.
-[[nodiscard]] constexpr Index split_keys(Index blocks, Index key_tiles, Index multiprocessors,
-                                         Index least = 2) {
-  if (blocks <= 0 || blocks * 2 > multiprocessors) return 1;
-  const Index wanted = multiprocessors / blocks;
-  const Index possible = key_tiles / least;
-  const Index parts = wanted < possible ? wanted : possible;
-  return parts < 1 ? 1 : parts;
+/// How the keys of one query tile are shared among blocks: each takes so many tiles of the keys'
+/// tensor, whichever of them the rows see.
+struct KeySplit {
+  static constexpr Index all = Index{1} << 40U;
+  Index parts = 1;
+  Index tiles = all;  ///< a part
+};
+
+/// One part where the query tiles alone fill the device, else as many as fill it once over a usual
+/// number of keys, each with at least two tiles: a part costs a trip of its sums through memory.
+/// How many tiles a part has depends on the number of blocks only, so a row's sums do not change
+/// with the keys behind those that it sees.
+[[nodiscard]] constexpr KeySplit split_keys(Index blocks, Index keys, Index width,
+                                            Index multiprocessors) {
+  constexpr Index usual_keys = 2048;
+  constexpr Index least = 2;
+  if (blocks <= 0 || keys <= 0 || blocks * 2 > multiprocessors) return {};
+  const Index share = divide_up(divide_up(usual_keys, width), multiprocessors / blocks);
+  const Index tiles = share < least ? least : share;
+  const Index parts = divide_up(divide_up(keys, width), tiles);
+  if (parts == 1) return {};
+  return {parts, tiles};
 }
 
 }  // namespace stamp::cuda

@@ -222,7 +222,7 @@ template <Element T>
 void attend_tiled(const AttendCall<T>& call, const AttendParts& parts) {
   std::vector<float> shared(TiledShared::floats(call.y.dim));
   walk<TiledRegisters>(tiled_threads, divide_up(call.packed_rows(), tiled_rows), call.key.heads,
-                       parts.parts, shared,
+                       parts.split.parts, shared,
                        [&](auto& block) { attend_tiled_body(block, shared.data(), call, parts); });
 }
 template <Element T>
@@ -243,7 +243,14 @@ void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
   std::vector<float> largest(rows, NAN);
   std::vector<float> sum(rows, NAN);
   std::vector<float> values(rows * static_cast<std::size_t>(call.y.dim), NAN);
-  const AttendParts parts{count, largest.data(), sum.data(), values.data()};
+  const AttendTile tile = kernel == AttendKernel::hopper   ? hopper_tile
+                          : kernel == AttendKernel::tensor ? tensor_tile
+                                                           : tiled_tile;
+  const Index tiles = divide_up(divide_up(call.key.rows, tile.keys), count);
+  const AttendParts parts{{count, count == 1 ? KeySplit::all : std::max<Index>(tiles, 1)},
+                          largest.data(),
+                          sum.data(),
+                          values.data()};
   if constexpr (std::same_as<T, bfloat16>) {
     if (kernel == AttendKernel::tensor) attend_tensor(call, parts);
     if (kernel == AttendKernel::hopper) attend_hopper(call, parts);

@@ -4,56 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cuda/bodies.hpp>
-#include <limits>
-#include <random>
+#include <cuda/strided_call.hpp>
 #include <stamp/cuda/attend/hopper/maps.hpp>
 
 namespace stamp::cuda {
 namespace {
 
-/// One call; queries, keys and values stand side by side in rows of one matrix each, as after a
-/// fused product.
-class HopperCall {
- public:
-  HopperCall(Index rows, Index keys, Index heads, Index kv_heads, Index dim, MaskRule mask)
-      : width_((heads + 2 * kv_heads) * dim + 8),
-        numbers_(static_cast<std::size_t>(std::max(rows, keys) * width_)),
-        y_(static_cast<std::size_t>(rows * heads * dim)),
-        call{{y_.data(), rows, heads, dim, heads * dim},
-             {numbers_.data(), rows, heads, dim, width_},
-             {numbers_.data() + heads * dim, keys, kv_heads, dim, width_},
-             {numbers_.data() + (heads + kv_heads) * dim, keys, kv_heads, dim, width_},
-             0.15F,
-             mask} {
-    std::mt19937 random(7);
-    for (bfloat16& number : numbers_) {
-      number = bfloat16(static_cast<float>(random()) * 0x1p-31F - 1);
-    }
-  }
-  [[nodiscard]] std::vector<float> run(AttendKernel kernel, Index parts) {
-    std::ranges::fill(y_, bfloat16(std::numeric_limits<float>::quiet_NaN()));
-    test::walked::attend(call, kernel, parts);
-    std::vector<float> found;
-    for (const bfloat16 number : y_) found.push_back(widen(number));
-    return found;
-  }
-  /// Keys and values of one row.
-  void spoil(Index row) {
-    for (Index at = call.y.heads * call.y.dim; at < width_; ++at) {
-      numbers_[static_cast<std::size_t>(row * width_ + at)] =
-          bfloat16(std::numeric_limits<float>::quiet_NaN());
-    }
-  }
-
- private:
-  Index width_;
-  std::vector<bfloat16> numbers_;
-  std::vector<bfloat16> y_;
-
- public:
-  AttendCall<bfloat16> call;
-};
+using test::StridedCall;
 
 void expect_near(const std::vector<float>& found, const std::vector<float>& wanted) {
   ASSERT_EQ(found.size(), wanted.size());
@@ -65,7 +22,7 @@ void expect_near(const std::vector<float>& found, const std::vector<float>& want
 
 TEST(Hopper, TurnsItsRingsSeveralTimesWithEveryHeadSizeAndNumberOfParts) {
   for (const Index dim : {64, 80, 128}) {
-    HopperCall call(37, 1000, 4, 2, dim, MaskRule(Causal{963}));
+    StridedCall call(37, 1000, 4, 2, dim, MaskRule(Causal{963}));
     const auto wanted = call.run(AttendKernel::tensor, 1);
     for (const Index parts : {1, 2, 5}) {
       expect_near(call.run(AttendKernel::hopper, parts), wanted);
@@ -79,7 +36,7 @@ TEST(Hopper, EveryRowHasASayInWhichTilesAreVisited) {
          {rows - 1, rows / 2, Index{0}}) {  // the only row that sees the last key
       std::vector<Visible> table(static_cast<std::size_t>(rows), {{0, 3}, {}});
       table[static_cast<std::size_t>(last)].own = {299, 300};
-      HopperCall call(rows, 300, 1, 1, 64, MaskRule(table.data()));
+      StridedCall call(rows, 300, 1, 1, 64, MaskRule(table.data()));
       expect_near(call.run(AttendKernel::hopper, 1), call.run(AttendKernel::tensor, 1));
     }
   }
@@ -87,17 +44,17 @@ TEST(Hopper, EveryRowHasASayInWhichTilesAreVisited) {
 
 TEST(Hopper, VisitsBlocksOfSeveralImagesAndHistoriesWithGaps) {
   const std::vector<std::int32_t> boundaries{0, 130, 131, 131, 330};
-  HopperCall images(330, 330, 1, 1, 80, MaskRule(BlockDiagonal{boundaries.data(), 4}));
+  StridedCall images(330, 330, 1, 1, 80, MaskRule(BlockDiagonal{boundaries.data(), 4}));
   expect_near(images.run(AttendKernel::hopper, 1), images.run(AttendKernel::tensor, 1));
   // The last tile of the history reaches over the gap into what rows see of their own.
-  HopperCall masks(140, 500, 3, 1, 128, MaskRule(MaskRows{170, 200, 140}));
+  StridedCall masks(140, 500, 3, 1, 128, MaskRule(MaskRows{170, 200, 140}));
   expect_near(masks.run(AttendKernel::hopper, 1), masks.run(AttendKernel::tensor, 1));
   expect_near(masks.run(AttendKernel::hopper, 4), masks.run(AttendKernel::tensor, 1));
 }
 
 TEST(Hopper, WhatNobodySeesMayBeNoNumber) {
   for (const Index dim : {64, 80, 128}) {
-    HopperCall call(40, 400, 2, 1, dim, MaskRule(MaskRows{150, 260, 40}));
+    StridedCall call(40, 400, 2, 1, dim, MaskRule(MaskRows{150, 260, 40}));
     const auto wanted = call.run(AttendKernel::hopper, 1);
     for (Index key = 0; key < 400; ++key) {
       if (key >= 150 && (key < 260 || key >= 300)) call.spoil(key);
@@ -107,14 +64,14 @@ TEST(Hopper, WhatNobodySeesMayBeNoNumber) {
 }
 
 TEST(Hopper, RowsThatSeeNothingAreZero) {
-  HopperCall call(3, 200, 2, 1, 64, MaskRule(MaskRows{0, 4, 0}));
+  StridedCall call(3, 200, 2, 1, 64, MaskRule(MaskRows{0, 4, 0}));
   for (const Index parts : {1, 3}) {
     for (const float value : call.run(AttendKernel::hopper, parts)) EXPECT_EQ(value, 0);
   }
 }
 
 TEST(Hopper, IsTakenWhereItIsWantedAndCanRunALongCall) {
-  HopperCall made(40, 64, 2, 1, 128, MaskRule(Causal{24}));
+  StridedCall made(40, 64, 2, 1, 128, MaskRule(Causal{24}));
   const auto kernel_of = [&](const auto& change) {
     AttendCall<bfloat16> call = made.call;
     change(call);
@@ -132,15 +89,15 @@ TEST(Hopper, IsTakenWhereItIsWantedAndCanRunALongCall) {
   EXPECT_EQ(kernel_of([&](auto& call) { call.bias.vertical = &table; }), AttendKernel::tensor);
 
   // The vision tower fills the device; a mask pass of few rows is split.
-  HopperCall small(40, 2174, 2, 1, 128, MaskRule(MaskRows{1150, 2134, 40}));
+  StridedCall small(40, 2174, 2, 1, 128, MaskRule(MaskRows{1150, 2134, 40}));
   // Planned for 2560 keys, the next multiple of key_step: 20 tiles, two a part at least.
-  EXPECT_EQ(parts_for(small.call, AttendKernel::hopper, 132), 10);
-  HopperCall tower(1024, 1024, 16, 16, 80, MaskRule(Bidirectional{1024}));
-  EXPECT_EQ(parts_for(tower.call, AttendKernel::hopper, 132), 1);
+  EXPECT_EQ(split_of(small.call, AttendKernel::hopper, 132).parts, 10);
+  StridedCall tower(1024, 1024, 16, 16, 80, MaskRule(Bidirectional{1024}));
+  EXPECT_EQ(split_of(tower.call, AttendKernel::hopper, 132).parts, 1);
 }
 
 TEST(Hopper, AMapNamesTheBoxOfAViewAndADriverMustBeThere) {
-  HopperCall made(40, 64, 4, 2, 80, MaskRule(Causal{24}));
+  StridedCall made(40, 64, 4, 2, 80, MaskRule(Causal{24}));
   const TileMap map = tile_map(made.call.key, Swizzle::bytes_32, 128);
   EXPECT_EQ(map.data, made.call.key.data);
   EXPECT_EQ(std::vector<std::uint64_t>(map.extents, map.extents + 3),

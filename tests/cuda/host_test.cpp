@@ -142,70 +142,103 @@ TEST(CudaMaskRule, IsThePolicyAndNeverPassesTheLastKey) {
   EXPECT_EQ(cut.history.end, 12);
 }
 
-/// Tiles of a query tile over a rule: each visible key once, and never a tile that nobody sees.
-void expect_covering(const MaskRule& rule, Index first, Index rows, Index keys, Index width) {
-  KeyTiles tiles{{}, width};
-  for (Index row = first; row < first + rows; ++row) tiles.hull.join(rule.visible(row, keys));
-  tiles.hull.close();
-  std::multiset<Index> read;
-  for (Index at = 0; at < tiles.count(); ++at) {
-    const KeyRange tile = tiles.tile(at);
-    EXPECT_GT(tile.size(), 0);
-    EXPECT_LE(tile.size(), width);
-    for (Index key = tile.begin; key < tile.end; ++key) read.insert(key);
-  }
+/// Tiles of a query tile over a rule: each visible key once, where it always stands, in rising
+/// order and never a tile that nobody sees; and the same tiles part by part.
+template <int width>
+void expect_covering(const MaskRule& rule, Index first, Index rows, Index keys) {
+  KeyTiles<width> tiles;
   std::set<Index> seen;
   for (Index row = first; row < first + rows; ++row) {
+    const Visible visible = rule.visible(row, keys);
+    tiles.hull.join(visible);
     for (Index key = 0; key < keys; ++key) {
-      if (rule.visible(row, keys).sees(key)) seen.insert(key);
+      if (visible.sees(key)) seen.insert(key);
     }
   }
-  for (const Index key : seen) EXPECT_EQ(read.count(key), 1U) << key;
-  for (const Index key : read) EXPECT_LE(read.count(key), 1U) << key;
-  if (seen.empty()) {
-    EXPECT_EQ(tiles.count(), 0) << "tiles that nobody sees";
+  tiles.hull.close();
+  std::set<Index> read;
+  Index last = -1;
+  for (Index at = 0; at < tiles.count(); ++at) {
+    const KeyRange tile = tiles.tile(at);
+    EXPECT_EQ(tile.begin % width, 0);
+    EXPECT_GT(tile.begin, last) << "once, in rising order";
+    EXPECT_GT(tile.size(), 0);
+    EXPECT_LE(tile.size(), width);
+    last = tile.begin;
+    bool any = false;
+    bool all = tile.size() == width;
+    for (Index key = tile.begin; key < tile.end; ++key) {
+      read.insert(key);
+      any = any || tiles.holds(key);
+      all = all && tiles.holds(key);
+    }
+    EXPECT_TRUE(any) << "a tile that nobody sees";
+    EXPECT_TRUE(all || !tiles.fills(tile));
+  }
+  for (const Index key : seen) EXPECT_TRUE(read.contains(key) && tiles.holds(key)) << key;
+  for (const Index share : {Index{1}, Index{3}, KeySplit::all}) {
+    Index next = 0;
+    for (Index part = 0; next < tiles.count() && part < 1000; ++part) {
+      const KeyRange mine = tiles.part(part, share);
+      EXPECT_EQ(mine.begin, next);
+      for (Index at = mine.begin; at < mine.end; ++at) {
+        EXPECT_EQ(tiles.tile(at).begin / width / share, part);
+      }
+      next = mine.end;
+    }
+    EXPECT_EQ(next, tiles.count());
   }
 }
 
-TEST(CudaTiles, CoverWhatIsVisibleOnceAndNothingElse) {
+template <int width>
+void expect_covering_of_all_rules() {
   const std::vector<std::int32_t> boundaries{0, 30, 30, 71, 130};
   const std::vector<std::int32_t> histories{40, 0, 17};
   const std::vector<Visible> odd{{{4, 9}, {20, 30}}, {{12, 25}, {}}, {{}, {2, 3}}, {}};
-  for (const Index width : {1, 7, 32, 64}) {
-    for (const Index first : {0, 5, 60}) {
-      expect_covering(MaskRule(Causal{20}), first, 32, 130, width);
-      expect_covering(MaskRule(BlockDiagonal{boundaries.data(), 4}), first, 32, 130, width);
-      expect_covering(MaskRule(EqualBlocks{26}), first, 32, 130, width);
-      expect_covering(MaskRule(HybridMask{50, 60}), first, 32, 110, width);
-      expect_covering(MaskRule(MaskRows{33, 50, 64}), first, 32, 114, width);
-      expect_covering(MaskRule(MaskBlocks{histories.data(), 50, 32}), first, 32, 146, width);
-    }
-    expect_covering(MaskRule(odd.data()), 0, 4, 40, width);
-    expect_covering(MaskRule(MaskRows{0, 4, 0}), 0, 3, 9, width);
+  for (const Index first : {0, 5, 60}) {
+    expect_covering<width>(MaskRule(Causal{20}), first, 32, 130);
+    expect_covering<width>(MaskRule(BlockDiagonal{boundaries.data(), 4}), first, 32, 130);
+    expect_covering<width>(MaskRule(EqualBlocks{26}), first, 32, 130);
+    expect_covering<width>(MaskRule(HybridMask{50, 60}), first, 32, 110);
+    expect_covering<width>(MaskRule(MaskRows{33, 50, 64}), first, 32, 114);
+    expect_covering<width>(MaskRule(MaskBlocks{histories.data(), 50, 32}), first, 32, 146);
   }
+  expect_covering<width>(MaskRule(odd.data()), 0, 4, 40);
+  expect_covering<width>(MaskRule(MaskRows{0, 4, 0}), 0, 3, 9);
 }
 
-TEST(CudaTiles, PartsFollowEachOtherAndDifferByOne) {
-  for (const Index tiles : {0, 1, 5, 18, 64}) {
-    for (const Index parts : {1, 2, 3, 9}) {
-      Index next = 0;
-      for (Index part = 0; part < parts; ++part) {
-        const KeyRange range = part_of(tiles, part, parts);
-        EXPECT_EQ(range.begin, next);
-        EXPECT_LE(range.size(), tiles / parts + 1);
-        next = range.end;
-      }
-      EXPECT_EQ(next, tiles);
-    }
-  }
+TEST(CudaTiles, CoverWhatIsVisibleOnceAndNothingElse) {
+  expect_covering_of_all_rules<1>();
+  expect_covering_of_all_rules<7>();
+  expect_covering_of_all_rules<32>();
+  expect_covering_of_all_rules<64>();
 }
 
 TEST(CudaTiles, SplitsOnlyWhatLeavesTheDeviceIdle) {
-  EXPECT_EQ(split_keys(1024, 64, 132), 1);  // the vision tower
-  EXPECT_EQ(split_keys(2, 18, 132), 9);     // decoding: two key heads over 1150 keys
-  EXPECT_EQ(split_keys(2, 1, 132), 1);      // a short dialogue
-  EXPECT_EQ(split_keys(0, 0, 132), 1);
-  EXPECT_EQ(split_keys(60, 100, 132), 2);
+  const auto expect_split = [](const KeySplit& split, Index parts, Index tiles) {
+    EXPECT_EQ(split.parts, parts);
+    EXPECT_EQ(split.tiles, tiles);
+  };
+  expect_split(split_keys(1024, 4096, 64, 132), 1, KeySplit::all);  // the vision tower
+  expect_split(split_keys(2, 1152, 64, 132), 9, 2);                 // decoding: two key heads
+  expect_split(split_keys(2, 64, 64, 132), 1, KeySplit::all);       // a short dialogue
+  expect_split(split_keys(0, 0, 64, 132), 1, KeySplit::all);
+  expect_split(split_keys(60, 6400, 64, 132), 7, 16);
+  expect_split(split_keys(60, 128, 64, 132), 1, KeySplit::all);
+}
+
+TEST(CudaTiles, KeysBehindTheVisibleOnesMoveNoPart) {
+  for (const Index blocks : {1, 2, 7, 30, 66}) {
+    const KeySplit most = split_keys(blocks, 64 * key_step, 64, 132);
+    for (Index keys = key_step; keys < 64 * key_step; keys += key_step) {
+      const KeySplit split = split_keys(blocks, keys, 64, 132);
+      if (split.parts > 1) {
+        EXPECT_EQ(split.tiles, most.tiles) << blocks << " blocks, " << keys << " keys";
+      } else {
+        EXPECT_LE(keys, most.tiles * 64) << "all of them are in the first part either way";
+      }
+    }
+  }
 }
 
 TEST(CudaTiles, LengthsShareTheirPlanUpToTheNextStep) {
@@ -220,10 +253,9 @@ TEST(CudaTiles, LengthsShareTheirPlanUpToTheNextStep) {
                             {memory, 1025, 2, 128, 256},
                             1.0F,
                             MaskRule(Causal{1024})};
-  const Index parts = parts_for(call, AttendKernel::tensor, 132);
-  EXPECT_EQ(parts, 12);
+  EXPECT_EQ(split_of(call, AttendKernel::tensor, 132).parts, 12);
   call.key.rows = 3 * key_step;
-  EXPECT_EQ(parts_for(call, AttendKernel::tensor, 132), parts);
+  EXPECT_EQ(split_of(call, AttendKernel::tensor, 132).parts, 12);
 }
 
 TEST(CudaTiles, AGroupOfHeadsSharesATile) {

@@ -38,7 +38,7 @@ void launch(Stream stream, const AttendCall<bfloat16>& call, const AttendParts& 
     encode_map(maps.narrow_value.opaque, tile_map(call.value, Swizzle::bytes_32, hopper_keys));
   }
   const dim3 grid(blocks(divide_up(call.packed_rows(), hopper_rows)), blocks(call.key.heads),
-                  blocks(parts.parts));
+                  blocks(parts.split.parts));
   hopper<dim><<<grid, hopper_threads, bytes, stream>>>(call, parts, maps);
   check_launch();
 }

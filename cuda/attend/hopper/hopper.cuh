@@ -55,13 +55,14 @@ __device__ void write_rows(const float (&y)[dim / 2], const HopperSoftmax& softm
       }
       continue;
     }
-    const float share = total == 0 ? 0 : 1 / total;
+    // Divided like parts that are put together, of which one alone may have seen keys.
+    const float whole = total == 0 ? 1 : total;
     bfloat16* const to =
         call.y.data + packing.token(row) * call.y.stride + packing.head(row, kv_head) * dim;
 #pragma unroll
     for (int block = 0; block < dim / 8; ++block) {
       *reinterpret_cast<std::uint32_t*>(to + block * 8 + t * 2) =
-          mma::pack_two(y[4 * block + 2 * half] * share, y[4 * block + 2 * half + 1] * share);
+          mma::pack_two(y[4 * block + 2 * half] / whole, y[4 * block + 2 * half + 1] / whole);
     }
   }
 }
@@ -93,12 +94,12 @@ __device__ void hopper_consume(HopperShared<dim>& shared, const AttendCall<bfloa
   float score[hopper_keys / 2];
   std::uint32_t weight[hopper_keys / 16][4];
 
-  // The values of a tile as far as its keys go; all of this warpgroup comes here.
+  // The values of a tile's keys; all of this warpgroup comes here.
   const auto start_values = [&](int tile) {
-    const auto size = static_cast<int>(shared.tiles.tile(tile).size());
+    const KeyRange keys = shared.tiles.tile(tile);
     shared.value.wait(value);
-    if (size < hopper_keys) {
-      clear_behind<dim>(shared.value.tile[value.stage], size);
+    if (!shared.tiles.fills(keys)) {
+      clear_unseen<dim>(shared.value.tile[value.stage], shared.tiles, keys.begin);
       tma::publish_writes();
       tma::meet(gathering, warpgroup);
     }
@@ -147,7 +148,7 @@ __device__ void hopper_consume(HopperShared<dim>& shared, const AttendCall<bfloa
 
 /// By the first warp, when all rows' intervals are there: the tiles of keys that this block visits.
 template <int dim>
-__device__ void find_tiles(HopperShared<dim>& shared) {
+__device__ void find_tiles(HopperShared<dim>& shared, Index tiles_a_part) {
   constexpr int share = hopper_rows / hopper_hulls;
   const int thread = static_cast<int>(threadIdx.x);
   if (thread < hopper_hulls) {
@@ -159,11 +160,10 @@ __device__ void find_tiles(HopperShared<dim>& shared) {
   }
   __syncwarp();
   if (thread > 0) return;
-  KeyTiles tiles{{}, hopper_keys};
+  KeyTiles<hopper_keys> tiles;
   for (const KeyHull& hull : shared.hulls) tiles.hull.join({hull.history, hull.own});
   tiles.hull.close();
-  const KeyRange mine =
-      part_of(tiles.count(), static_cast<Index>(blockIdx.z), static_cast<Index>(gridDim.z));
+  const KeyRange mine = tiles.part(static_cast<Index>(blockIdx.z), tiles_a_part);
   shared.tiles = tiles;
   shared.first_tile = static_cast<int>(mine.begin);
   shared.end_tile = static_cast<int>(mine.end);
@@ -198,7 +198,7 @@ __device__ void attend_hopper_body(HopperShared<dim>& shared, const AttendCall<b
     tma::publish_barriers();
   }
   __syncthreads();
-  if (thread < 32) find_tiles(shared);
+  if (thread < 32) find_tiles(shared, parts.split.tiles);
   __syncthreads();
 
   if (thread < warpgroup) {

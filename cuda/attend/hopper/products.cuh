@@ -36,13 +36,14 @@ __device__ void load_query(std::byte* tile, const AttendCall<bfloat16>& call, In
   }
 }
 
-/// Rows of a tile of values from `keys` on become zero: what stands behind the last key that is
-/// seen may be no number at all, and its weight of zero would not remove it.
+/// Rows of a tile of values from key `begin` on that are not in the hull become zero: what nobody
+/// sees may be no number at all, and its weight of zero would not remove it.
 template <int dim>
-__device__ void clear_behind(std::byte* tile, int keys) {
+__device__ void clear_unseen(std::byte* tile, const KeyTiles<hopper_keys>& tiles, Index begin) {
   constexpr int pieces = dim / 8;
-  for (int piece = static_cast<int>(threadIdx.x) % warpgroup + keys * pieces;
-       piece < hopper_keys * pieces; piece += warpgroup) {
+  for (int piece = static_cast<int>(threadIdx.x) % warpgroup; piece < hopper_keys * pieces;
+       piece += warpgroup) {
+    if (tiles.holds(begin + piece / pieces)) continue;
     *reinterpret_cast<HopperPiece*>(
         tile + place_in_tile(dim, hopper_keys, piece / pieces, piece % pieces * 8)) = {};
   }

@@ -89,7 +89,7 @@ struct HopperShared {
   HopperRing<dim> value;
   Visible visible[hopper_rows];
   KeyHull hulls[hopper_hulls];
-  KeyTiles tiles;  ///< read where they are needed: registers are for products
+  KeyTiles<hopper_keys> tiles;  ///< read where they are needed: registers are for products
   int first_tile;
   int end_tile;
 };

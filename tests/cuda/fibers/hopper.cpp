@@ -24,7 +24,7 @@ void run_blocks(const AttendCall<bfloat16>& call, const AttendParts& parts) {
   fibers::Block block;
   block.uneven = tma::arrival == tma::Arrival::early;
   gridDim = {static_cast<unsigned>(divide_up(call.packed_rows(), cuda::hopper_rows)),
-             static_cast<unsigned>(call.key.heads), static_cast<unsigned>(parts.parts)};
+             static_cast<unsigned>(call.key.heads), static_cast<unsigned>(parts.split.parts)};
   for (blockIdx.z = 0; blockIdx.z < gridDim.z; ++blockIdx.z) {
     for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y) {
       for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x) {
@@ -50,7 +50,7 @@ void run(const AttendCall<bfloat16>& call, const AttendParts& parts) {
 [[nodiscard]] std::vector<std::uint32_t> written(const AttendCall<bfloat16>& call,
                                                  const AttendParts& parts) {
   std::vector<std::uint32_t> bits;
-  if (parts.parts == 1) {
+  if (parts.split.parts == 1) {
     for (Index row = 0; row < call.y.rows; ++row) {
       for (Index at = 0; at < call.y.heads * call.y.dim; ++at) {
         bits.push_back(call.y.data[row * call.y.stride + at].bits);
@@ -58,7 +58,7 @@ void run(const AttendCall<bfloat16>& call, const AttendParts& parts) {
     }
     return bits;
   }
-  const Index rows = parts.parts * call.key.heads * call.packed_rows();
+  const Index rows = parts.split.parts * call.key.heads * call.packed_rows();
   const auto take = [&](const float* from, Index count) {
     for (Index at = 0; at < count; ++at) bits.push_back(std::bit_cast<std::uint32_t>(from[at]));
   };

@@ -16,7 +16,7 @@ void run_blocks_as(const AttendCall<bfloat16>& call, const AttendParts& parts) {
   const auto shared = std::make_unique<TensorShared<dim>>();
   fibers::Block block;
   gridDim = {static_cast<unsigned>(divide_up(call.packed_rows(), cuda::tensor_rows)),
-             static_cast<unsigned>(call.key.heads), static_cast<unsigned>(parts.parts)};
+             static_cast<unsigned>(call.key.heads), static_cast<unsigned>(parts.split.parts)};
   for (blockIdx.z = 0; blockIdx.z < gridDim.z; ++blockIdx.z) {
     for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y) {
       for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x) {
