@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <stamp/cuda/attend/kernels.hpp>
 #include <stamp/cuda/memory.hpp>
 #include <stamp/ops/check_attention.hpp>
@@ -39,6 +40,13 @@ template <DeviceElement T, MaskPolicy Mask>
 template <DeviceElement T>
 void attend_with(Engine<T>& engine, const AttendCall<T>& call, AttendKernel kernel) {
   if (call.y.rows == 0 || call.y.heads == 0 || call.y.dim == 0) return;
+  // Kernels count packed rows and slots in 32 bits.
+  constexpr Index most = std::numeric_limits<std::int32_t>::max();
+  if (call.packed_rows() > most || call.key.rows > most) {
+    fail(Fault::usage, "attend: expected up to " + std::to_string(most) + " rows and keys, found " +
+                           std::to_string(call.packed_rows()) + " and " +
+                           std::to_string(call.key.rows));
+  }
   Device& device = engine.device();
   if (kernel == AttendKernel::naive) return kernel::attend_naive<T>(device.stream(), call);
 

@@ -23,7 +23,7 @@ struct AttendCall {
   RelativePosition<T> bias{};  ///< of one map or of several; without any, its pointers are null
 
   [[nodiscard]] constexpr PackedRows packing() const {
-    return {key.heads > 0 ? y.heads / key.heads : 1};
+    return {key.heads > 0 ? static_cast<int>(y.heads) / static_cast<int>(key.heads) : 1};
   }
   /// Packed rows of one key head.
   [[nodiscard]] constexpr Index packed_rows() const { return y.rows * packing().group; }

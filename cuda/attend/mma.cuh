@@ -66,4 +66,11 @@ __device__ __forceinline__ void wait_for_copies() {
   return *reinterpret_cast<const std::uint32_t*>(&pair);
 }
 
+/// 2^x, to two units in the last place; numbers too small for a float's normal range become zero.
+[[nodiscard]] __device__ __forceinline__ float power_of_two(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 }  // namespace stamp::cuda::mma

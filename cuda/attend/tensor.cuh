@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <stamp/cuda/attend/call.hpp>
+#include <stamp/cuda/attend/find_tiles.cuh>
 #include <stamp/cuda/attend/mma.cuh>
 #include <stamp/cuda/attend/row_intervals.cuh>
 #include <stamp/tensor/element.hpp>
@@ -25,6 +26,8 @@ struct TensorShared {
   bfloat16 key[2][tensor_keys][row];
   bfloat16 value[2][tensor_keys][row];
   Visible visible[tensor_rows];
+  KeyHulls hulls;
+  KeyTiles<tensor_keys> tiles;
 };
 
 /// Starts copying a tile of keys and values; rows that are not in the hull and columns behind the
@@ -32,21 +35,26 @@ struct TensorShared {
 template <int dim>
 __device__ inline void start_tile(TensorShared<dim>& shared, int stage,
                                   const AttendCall<bfloat16>& call, Index kv_head,
-                                  const KeyTiles<tensor_keys>& tiles, Index tile) {
+                                  const KeyTiles<tensor_keys>& tiles, int tile) {
   constexpr int pieces = dim / 8;  // of 16 bytes a row
-  const Index head = kv_head * call.y.dim;
-  const KeyRange keys = tiles.tile(tile);
+  const auto size = static_cast<int>(call.y.dim);
+  // Their product with a slot is one instruction; it does not fit 32 bits.
+  const auto key_stride = static_cast<int>(call.key.stride);
+  const auto value_stride = static_cast<int>(call.value.stride);
+  const bfloat16* const key_head = call.key.data + kv_head * size;
+  const bfloat16* const value_head = call.value.data + kv_head * size;
+  const auto keys = tiles.tile(tile);
   const bool whole = tiles.fills(keys);
   for (int at = static_cast<int>(threadIdx.x); at < tensor_keys * pieces; at += tensor_threads) {
     const int key = at / pieces;
     const int d = at % pieces * 8;
-    const bool there = (whole || tiles.holds(keys.begin + key)) && d < call.y.dim;
-    const Index slot = there ? keys.begin + key : keys.begin;
-    const Index column = there ? head + d : head;
-    mma::copy_async(&shared.key[stage][key][d], call.key.data + slot * call.key.stride + column,
-                    there);
+    const bool there = (whole || tiles.holds(keys.begin + key)) && d < size;
+    const int slot = there ? keys.begin + key : keys.begin;
+    const int column = there ? d : 0;
+    mma::copy_async(&shared.key[stage][key][d],
+                    key_head + static_cast<Index>(slot) * key_stride + column, there);
     mma::copy_async(&shared.value[stage][key][d],
-                    call.value.data + slot * call.value.stride + column, there);
+                    value_head + static_cast<Index>(slot) * value_stride + column, there);
   }
 }
 
@@ -107,10 +115,10 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
                                  : Visible{};
   }
   __syncthreads();
-  KeyTiles<tensor_keys> tiles;
-  for (int row = 0; row < tensor_rows; ++row) tiles.hull.join(shared.visible[row]);
-  tiles.hull.close();
-  const KeyRange mine = tiles.part(static_cast<Index>(blockIdx.z), parts.split.tiles);
+  if (thread < 32) find_tiles(shared.tiles, shared.hulls, shared.visible);
+  __syncthreads();
+  const KeyTiles<tensor_keys> tiles = shared.tiles;
+  const auto mine = tiles.part(static_cast<Index>(blockIdx.z), parts.split.tiles);
 
   // This thread's two rows: warp·16 + g and 8 below.
   const Index packed[2] = {first + warp * 16 + g, first + warp * 16 + g + 8};
@@ -139,8 +147,8 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
 
   if (mine.begin < mine.end) start_tile(shared, 0, call, kv_head, tiles, mine.begin);
   mma::commit_copies();
-  for (Index tile = mine.begin; tile < mine.end; ++tile) {
-    const int stage = static_cast<int>((tile - mine.begin) % 2);
+  for (int tile = mine.begin; tile < mine.end; ++tile) {
+    const int stage = (tile - mine.begin) % 2;
     if (tile + 1 < mine.end) start_tile(shared, 1 - stage, call, kv_head, tiles, tile + 1);
     mma::commit_copies();  // an empty group where there is no next tile
     mma::wait_for_copies<1>();
@@ -163,18 +171,25 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
     }
 
     // Scale; what a row does not see becomes -inf.
-    const KeyRange keys = tiles.tile(tile);
-    const auto begin = static_cast<int>(keys.begin);
-    const auto end = static_cast<int>(keys.end);
+    const auto keys = tiles.tile(tile);
+    const int begin = keys.begin;
+    const int end = keys.end;
     const bool whole =
-        end - begin == tensor_keys && seen[0].sees_all(begin, end) && seen[1].sees_all(begin, end);
+        keys.size() == tensor_keys && seen[0].sees_all(begin, end) && seen[1].sees_all(begin, end);
 #pragma unroll
     for (int block = 0; block < key_blocks; ++block) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int key = begin + block * 8 + t * 2 + i % 2;
-        const bool there = whole || (key < end && seen[i / 2].sees(key));
-        score[block][i] = there ? score[block][i] * scale : -INFINITY;
+      for (int i = 0; i < 4; ++i) score[block][i] *= scale;
+    }
+    if (!whole) {
+#pragma unroll
+      for (int block = 0; block < key_blocks; ++block) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const int key = begin + block * 8 + t * 2 + i % 2;
+          const bool there = seen[i / 2].sees(key) & (key < end);
+          score[block][i] = there ? score[block][i] : -INFINITY;
+        }
       }
     }
     if constexpr (relative) {
@@ -207,13 +222,13 @@ __device__ void attend_tensor_body(TensorShared<dim>& shared, const AttendCall<b
       most = fmaxf(most, __shfl_xor_sync(0xffffffffU, most, 1));
       most = fmaxf(most, __shfl_xor_sync(0xffffffffU, most, 2));
       const float origin = most == -INFINITY ? 0 : most;  // no key seen: all weights are zero
-      const float shrink = exp2f(largest[half] - origin);
+      const float shrink = mma::power_of_two(largest[half] - origin);
       largest[half] = most;
       float added = 0;
 #pragma unroll
       for (int block = 0; block < key_blocks; ++block) {
-        score[block][2 * half] = exp2f(score[block][2 * half] - origin);
-        score[block][2 * half + 1] = exp2f(score[block][2 * half + 1] - origin);
+        score[block][2 * half] = mma::power_of_two(score[block][2 * half] - origin);
+        score[block][2 * half + 1] = mma::power_of_two(score[block][2 * half + 1] - origin);
         added += score[block][2 * half] + score[block][2 * half + 1];
       }
       sum[half] = sum[half] * shrink + added;

@@ -80,19 +80,19 @@ __host__ __device__ void attend_tiled_body(Block& block, float* memory, const At
       shared.query[row * (dim + 1) + d] = number;
     }
   });
-  KeyTiles<tiled_keys> tiles;
-  for (int row = 0; row < tiled_rows; ++row) tiles.hull.join(shared.visible[row]);
-  tiles.hull.close();
-  const KeyRange mine = tiles.part(block.z(), parts.split.tiles);
+  KeyHull hull;
+  for (int row = 0; row < tiled_rows; ++row) hull.join(shared.visible[row]);
+  const KeyTiles<tiled_keys> tiles(hull);
+  const auto mine = tiles.part(block.z(), parts.split.tiles);
 
-  for (Index tile = mine.begin; tile < mine.end; ++tile) {
-    const KeyRange keys = tiles.tile(tile);
+  for (int tile = mine.begin; tile < mine.end; ++tile) {
+    const auto keys = tiles.tile(tile);
     block.each([&](int thread, TiledRegisters&) {
       for (Index at = thread; at < tiled_keys * dim; at += tiled_threads) {
         const Index key = at / dim;
         const Index d = at % dim;
         const Index slot = keys.begin + key;
-        const bool there = tiles.holds(slot);
+        const bool there = tiles.holds(static_cast<int>(slot));
         shared.key[key * (dim + 1) + d] =
             there ? widen(call.key.data[slot * call.key.stride + kv_head * dim + d]) : 0;
         shared.value[key * dim + d] =

@@ -47,68 +47,88 @@ struct KeyHull {
 
 /// Keys [k·width, (k + 1)·width), for the k of which some key is in a hull, in rising order. Tiles
 /// stand where they stand whatever the hull is, and keys that a row does not see add nothing to its
-/// sums: in which order a row's keys are summed depends on no other row.
+/// sums: in which order a row's keys are summed depends on no other row. Slots are below 2^31.
 template <int width>
-struct KeyTiles {
-  KeyHull hull;
-
-  [[nodiscard]] constexpr Index count() const { return history().size() + own().size(); }
+class KeyTiles {
+ public:
   /// From the tile's first key to its last one of the hull; between them the hull may have a gap.
-  [[nodiscard]] constexpr KeyRange tile(Index at) const {
-    const KeyRange before = history();
-    const Index number = at < before.size() ? before.begin + at : own().begin + at - before.size();
-    const Index begin = number * width;
-    const bool own_keys = hull.own.size() > 0 && hull.own.begin < begin + width;
-    const Index end = own_keys ? hull.own.end : hull.history.end;
+  struct Tile {
+    int begin = 0;
+    int end = 0;
+    [[nodiscard]] constexpr int size() const { return end - begin; }
+  };
+
+  KeyTiles() = default;
+  constexpr explicit KeyTiles(KeyHull hull) {
+    hull.close();
+    const auto place = [](Index key) { return static_cast<int>(key); };
+    if (hull.history.size() > 0) {
+      history_ = {place(hull.history.begin), place(hull.history.end)};
+      first_ = history_.begin / width;
+      history_tiles_ = (history_.end + width - 1) / width - first_;
+    }
+    if (hull.own.size() > 0) {
+      own_ = {place(hull.own.begin), place(hull.own.end)};
+      own_first_ = own_.begin / width;
+      // A tile that holds keys of both is one.
+      const int taken = history_tiles_ > 0 ? first_ + history_tiles_ : 0;
+      if (own_first_ < taken) own_first_ = taken;
+      own_tiles_ = (own_.end + width - 1) / width - own_first_;
+      if (own_tiles_ < 0) own_tiles_ = 0;
+    }
+  }
+
+  [[nodiscard]] constexpr int count() const { return history_tiles_ + own_tiles_; }
+  [[nodiscard]] constexpr Tile tile(int at) const {
+    const int number = at < history_tiles_ ? first_ + at : own_first_ + at - history_tiles_;
+    const int begin = number * width;
+    const bool has_own = own_.end > begin && own_.begin < begin + width;
+    const int end = has_own ? own_.end : history_.end;
     return {begin, begin + width < end ? begin + width : end};
   }
   /// Some row may see the key: what others hold is not to be counted on.
-  [[nodiscard]] constexpr bool holds(Index key) const { return within().sees(key); }
+  [[nodiscard]] constexpr bool holds(int key) const {
+    const bool history = (key >= history_.begin) & (key < history_.end);
+    const bool own = (key >= own_.begin) & (key < own_.end);
+    return history | own;
+  }
   /// All of a tile's keys are in the hull.
-  [[nodiscard]] constexpr bool fills(const KeyRange& tile) const {
-    const auto in = [&](const KeyRange& range) {
-      return tile.begin >= range.begin && tile.begin + width <= range.end;
-    };
-    return in(hull.history) || in(hull.own);
+  [[nodiscard]] constexpr bool fills(const Tile& tile) const {
+    const int end = tile.begin + width;
+    return (tile.begin >= history_.begin && end <= history_.end) ||
+           (tile.begin >= own_.begin && end <= own_.end);
   }
   /// The tiles of part `part`, where each has `tiles` of all the tiles of the keys' tensor: places
   /// in this list, none where the hull has no key there.
-  [[nodiscard]] constexpr KeyRange part(Index part, Index tiles) const {
+  [[nodiscard]] constexpr Tile part(Index part, Index tiles) const {
     return {before(part * tiles), before((part + 1) * tiles)};
   }
 
  private:
-  [[nodiscard]] constexpr Visible within() const { return {hull.history, hull.own}; }
-  /// Numbers of the tiles that hold keys of the history, and of those that hold own keys alone.
-  [[nodiscard]] constexpr KeyRange history() const { return touched(hull.history); }
-  [[nodiscard]] constexpr KeyRange own() const {
-    KeyRange tiles = touched(hull.own);
-    const Index taken = history().end;
-    if (hull.history.size() > 0 && tiles.begin < taken) tiles.begin = taken;
-    if (tiles.end < tiles.begin) tiles.end = tiles.begin;
-    return tiles;
-  }
-  [[nodiscard]] static constexpr KeyRange touched(const KeyRange& keys) {
-    if (keys.size() <= 0) return {};
-    return {keys.begin / width, divide_up(keys.end, width)};
-  }
   /// Tiles of the list in front of tile `number`.
-  [[nodiscard]] constexpr Index before(Index number) const {
-    const auto in = [&](const KeyRange& tiles) {
-      if (number <= tiles.begin) return Index{0};
-      return number < tiles.end ? number - tiles.begin : tiles.size();
+  [[nodiscard]] constexpr int before(Index number) const {
+    const auto in = [&](int first, int tiles) {
+      const Index behind = number - first;
+      return behind < 0 ? 0 : behind < tiles ? static_cast<int>(behind) : tiles;
     };
-    return in(history()) + in(own());
+    return in(first_, history_tiles_) + in(own_first_, own_tiles_);
   }
+
+  Tile history_, own_;  ///< the hull
+  int first_ = 0, history_tiles_ = 0;
+  int own_first_ = 0, own_tiles_ = 0;  ///< without those of the history
 };
 
 /// A query tile holds `height` packed rows: the heads of a group side by side, row by row, so that
 /// one tile of keys serves all query heads of its key head.
 struct PackedRows {
-  Index group = 1;  ///< query heads a key head
-  [[nodiscard]] constexpr Index token(Index packed) const { return packed / group; }
+  int group = 1;  ///< query heads a key head
+  // Packed rows are fewer than 2^31: a division of 64 bits takes a device many times as long.
+  [[nodiscard]] constexpr Index token(Index packed) const {
+    return static_cast<int>(packed) / group;
+  }
   [[nodiscard]] constexpr Index head(Index packed, Index kv_head) const {
-    return kv_head * group + packed % group;
+    return kv_head * group + static_cast<int>(packed) % group;
   }
 };
 

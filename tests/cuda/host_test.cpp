@@ -146,20 +146,20 @@ TEST(CudaMaskRule, IsThePolicyAndNeverPassesTheLastKey) {
 /// order and never a tile that nobody sees; and the same tiles part by part.
 template <int width>
 void expect_covering(const MaskRule& rule, Index first, Index rows, Index keys) {
-  KeyTiles<width> tiles;
+  KeyHull hull;
   std::set<Index> seen;
   for (Index row = first; row < first + rows; ++row) {
     const Visible visible = rule.visible(row, keys);
-    tiles.hull.join(visible);
+    hull.join(visible);
     for (Index key = 0; key < keys; ++key) {
       if (visible.sees(key)) seen.insert(key);
     }
   }
-  tiles.hull.close();
+  const KeyTiles<width> tiles(hull);
   std::set<Index> read;
   Index last = -1;
-  for (Index at = 0; at < tiles.count(); ++at) {
-    const KeyRange tile = tiles.tile(at);
+  for (int at = 0; at < tiles.count(); ++at) {
+    const auto tile = tiles.tile(at);
     EXPECT_EQ(tile.begin % width, 0);
     EXPECT_GT(tile.begin, last) << "once, in rising order";
     EXPECT_GT(tile.size(), 0);
@@ -167,7 +167,7 @@ void expect_covering(const MaskRule& rule, Index first, Index rows, Index keys) 
     last = tile.begin;
     bool any = false;
     bool all = tile.size() == width;
-    for (Index key = tile.begin; key < tile.end; ++key) {
+    for (int key = tile.begin; key < tile.end; ++key) {
       read.insert(key);
       any = any || tiles.holds(key);
       all = all && tiles.holds(key);
@@ -175,13 +175,14 @@ void expect_covering(const MaskRule& rule, Index first, Index rows, Index keys) 
     EXPECT_TRUE(any) << "a tile that nobody sees";
     EXPECT_TRUE(all || !tiles.fills(tile));
   }
-  for (const Index key : seen) EXPECT_TRUE(read.contains(key) && tiles.holds(key)) << key;
+  for (const Index key : seen)
+    EXPECT_TRUE(read.contains(key) && tiles.holds(static_cast<int>(key))) << key;
   for (const Index share : {Index{1}, Index{3}, KeySplit::all}) {
-    Index next = 0;
+    int next = 0;
     for (Index part = 0; next < tiles.count() && part < 1000; ++part) {
-      const KeyRange mine = tiles.part(part, share);
+      const auto mine = tiles.part(part, share);
       EXPECT_EQ(mine.begin, next);
-      for (Index at = mine.begin; at < mine.end; ++at) {
+      for (int at = mine.begin; at < mine.end; ++at) {
         EXPECT_EQ(tiles.tile(at).begin / width / share, part);
       }
       next = mine.end;

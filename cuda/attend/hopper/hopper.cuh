@@ -4,6 +4,7 @@
 // the last one are multiplied while softmax runs in float. Weights are rounded to bfloat16.
 #pragma once
 
+#include <stamp/cuda/attend/find_tiles.cuh>
 #include <stamp/cuda/attend/hopper/products.cuh>
 #include <stamp/cuda/attend/hopper/softmax.cuh>
 
@@ -18,12 +19,11 @@ __device__ void hopper_produce(HopperShared<dim>& shared, const HopperMaps& maps
   const int end = shared.end_tile;
   for (int tile = begin; tile <= end; ++tile) {
     if (tile < end) {
-      shared.key.load(key, maps.key, maps.narrow_key, kv_head,
-                      static_cast<int>(shared.tiles.tile(tile).begin));
+      shared.key.load(key, maps.key, maps.narrow_key, kv_head, shared.tiles.tile(tile).begin);
     }
     if (tile > begin) {
       shared.value.load(value, maps.value, maps.narrow_value, kv_head,
-                        static_cast<int>(shared.tiles.tile(tile - 1).begin));
+                        shared.tiles.tile(tile - 1).begin);
     }
   }
 }
@@ -96,7 +96,7 @@ __device__ void hopper_consume(HopperShared<dim>& shared, const AttendCall<bfloa
 
   // The values of a tile's keys; all of this warpgroup comes here.
   const auto start_values = [&](int tile) {
-    const KeyRange keys = shared.tiles.tile(tile);
+    const auto keys = shared.tiles.tile(tile);
     shared.value.wait(value);
     if (!shared.tiles.fills(keys)) {
       clear_unseen<dim>(shared.value.tile[value.stage], shared.tiles, keys.begin);
@@ -146,29 +146,6 @@ __device__ void hopper_consume(HopperShared<dim>& shared, const AttendCall<bfloa
   write_rows<dim>(y, softmax, call, parts, kv_head, first + row, t);
 }
 
-/// By the first warp, when all rows' intervals are there: the tiles of keys that this block visits.
-template <int dim>
-__device__ void find_tiles(HopperShared<dim>& shared, Index tiles_a_part) {
-  constexpr int share = hopper_rows / hopper_hulls;
-  const int thread = static_cast<int>(threadIdx.x);
-  if (thread < hopper_hulls) {
-    KeyHull hull;
-    for (int row = thread * share; row < (thread + 1) * share; ++row) {
-      hull.join(shared.visible[row]);
-    }
-    shared.hulls[thread] = hull;
-  }
-  __syncwarp();
-  if (thread > 0) return;
-  KeyTiles<hopper_keys> tiles;
-  for (const KeyHull& hull : shared.hulls) tiles.hull.join({hull.history, hull.own});
-  tiles.hull.close();
-  const KeyRange mine = tiles.part(static_cast<Index>(blockIdx.z), tiles_a_part);
-  shared.tiles = tiles;
-  shared.first_tile = static_cast<int>(mine.begin);
-  shared.end_tile = static_cast<int>(mine.end);
-}
-
 /// Block (x: query tile, y: key head, z: part of the keys). Equals, for every packed row,
 ///   for key the row sees, in its part of the tiles: score, weight, sum, y as in attend_naive_body
 /// with one rescaling a tile. Writes y where nothing is split, else the part's sums.
@@ -198,7 +175,12 @@ __device__ void attend_hopper_body(HopperShared<dim>& shared, const AttendCall<b
     tma::publish_barriers();
   }
   __syncthreads();
-  if (thread < 32) find_tiles(shared, parts.split.tiles);
+  if (thread < 32) find_tiles(shared.tiles, shared.hulls, shared.visible);
+  if (thread == 0) {
+    const auto mine = shared.tiles.part(static_cast<Index>(blockIdx.z), parts.split.tiles);
+    shared.first_tile = mine.begin;
+    shared.end_tile = mine.end;
+  }
   __syncthreads();
 
   if (thread < warpgroup) {

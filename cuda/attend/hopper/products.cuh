@@ -39,7 +39,7 @@ __device__ void load_query(std::byte* tile, const AttendCall<bfloat16>& call, In
 /// Rows of a tile of values from key `begin` on that are not in the hull become zero: what nobody
 /// sees may be no number at all, and its weight of zero would not remove it.
 template <int dim>
-__device__ void clear_unseen(std::byte* tile, const KeyTiles<hopper_keys>& tiles, Index begin) {
+__device__ void clear_unseen(std::byte* tile, const KeyTiles<hopper_keys>& tiles, int begin) {
   constexpr int pieces = dim / 8;
   for (int piece = static_cast<int>(threadIdx.x) % warpgroup; piece < hopper_keys * pieces;
        piece += warpgroup) {

@@ -21,10 +21,11 @@ struct HopperSoftmax {
   /// score = exp2(scale·score - largest), zero where a row does not see the key; `scale` is
   /// positive. Keys [keys.begin, keys.end) of the tile are there.
   __device__ __forceinline__ void weigh(float (&score)[hopper_keys / 2],
-                                        const RowIntervals (&seen)[2], const KeyRange& keys,
-                                        float scale, int t) {
-    const auto begin = static_cast<int>(keys.begin);
-    const auto end = static_cast<int>(keys.end);
+                                        const RowIntervals (&seen)[2],
+                                        const KeyTiles<hopper_keys>::Tile& keys, float scale,
+                                        int t) {
+    const int begin = keys.begin;
+    const int end = keys.end;
     const bool whole =
         end - begin == hopper_keys && seen[0].sees_all(begin, end) && seen[1].sees_all(begin, end);
     if (!whole) {
@@ -46,13 +47,13 @@ struct HopperSoftmax {
       most = fmaxf(most, __shfl_xor_sync(0xffffffffU, most, 2));
       most = fmaxf(most * scale, largest[half]);
       const float origin = most == -INFINITY ? 0 : most;  // no key seen: all weights are zero
-      shrink[half] = wgmma::power_of_two(largest[half] - origin);
+      shrink[half] = mma::power_of_two(largest[half] - origin);
       largest[half] = most;
       float added = 0;
 #pragma unroll
       for (int at = 2 * half; at < hopper_keys / 2; at += 4) {
-        score[at] = wgmma::power_of_two(fmaf(score[at], scale, -origin));
-        score[at + 1] = wgmma::power_of_two(fmaf(score[at + 1], scale, -origin));
+        score[at] = mma::power_of_two(fmaf(score[at], scale, -origin));
+        score[at + 1] = mma::power_of_two(fmaf(score[at + 1], scale, -origin));
         added += score[at] + score[at + 1];
       }
       sum[half] = sum[half] * shrink[half] + added;

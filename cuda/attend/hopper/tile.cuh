@@ -4,9 +4,9 @@
 #pragma once
 
 #include <cstddef>
+#include <stamp/cuda/attend/find_tiles.cuh>
 #include <stamp/cuda/attend/hopper/layout.hpp>
 #include <stamp/cuda/attend/hopper/tma.cuh>
-#include <stamp/cuda/attend/tiles.hpp>
 #include <stamp/tensor/element.hpp>
 
 namespace stamp::cuda {
@@ -16,7 +16,6 @@ inline constexpr int hopper_consumers = 2;                 ///< warpgroups that 
 inline constexpr int hopper_rows = 64 * hopper_consumers;  ///< packed query rows a block
 inline constexpr int hopper_keys = 128;                    ///< keys a tile
 inline constexpr int hopper_threads = warpgroup * (1 + hopper_consumers);
-inline constexpr int hopper_hulls = 8;  ///< threads that find which keys the rows see
 
 /// The boxes that copies take; the narrow ones only where a head has a narrow box.
 struct HopperMaps {
@@ -88,7 +87,7 @@ struct HopperShared {
   HopperRing<dim> key;
   HopperRing<dim> value;
   Visible visible[hopper_rows];
-  KeyHull hulls[hopper_hulls];
+  KeyHulls hulls;
   KeyTiles<hopper_keys> tiles;  ///< read where they are needed: registers are for products
   int first_tile;
   int end_tile;

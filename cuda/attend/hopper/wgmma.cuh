@@ -123,11 +123,4 @@ __device__ __forceinline__ void multiply_add<128>(float* c, const std::uint32_t 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
 }
 
-/// 2^x, to two units in the last place; numbers too small for a float's normal range become zero.
-[[nodiscard]] __device__ __forceinline__ float power_of_two(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 }  // namespace stamp::cuda::wgmma

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <bit>
+#include <cfloat>
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <fibers/fibers.hpp>
@@ -101,6 +103,11 @@ void wait_for_copies() {
 
 [[nodiscard]] inline std::uint32_t pack_two(float low, float high) {
   return bfloat16(low).bits | static_cast<std::uint32_t>(bfloat16(high).bits) << 16U;
+}
+
+[[nodiscard]] inline float power_of_two(float x) {
+  const float y = std::exp2(x);
+  return y < FLT_MIN ? 0 : y;
 }
 
 }  // namespace stamp::cuda::mma

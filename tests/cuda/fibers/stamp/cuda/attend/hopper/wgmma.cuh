@@ -227,9 +227,4 @@ void multiply_add(float* c, const std::uint32_t (&a)[4], std::uint64_t b) {
   detail::issue(c, a, {columns, true, true, 0, b, {}, {}});
 }
 
-[[nodiscard]] inline float power_of_two(float x) {
-  const float y = std::exp2(x);
-  return y < FLT_MIN ? 0 : y;
-}
-
 }  // namespace stamp::cuda::wgmma
