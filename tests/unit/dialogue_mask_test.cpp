@@ -133,8 +133,9 @@ TEST(MaskPass, ObjectsInOnePassDoNotSeeEachOther) {
   cache.advance(length);
 
   Steps<reference::Engine<double>> steps;
+  qwen2_vl::TextTurns<reference::Engine<double>> turns(tiny.stamp.config.text);
   const auto logits = [&](std::vector<MaskRequest> requests) {
-    return mask_pass<TextPositions>(engine, tiny.stamp, cache, steps, requests,
+    return mask_pass<TextPositions>(engine, tiny.stamp, cache, steps, turns, requests,
                                     std::as_const(features).view(), 3);
   };
   const std::vector<MaskRequest> requests{{10, 9}, {16, 15}, {13, 12}};

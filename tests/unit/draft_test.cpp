@@ -26,6 +26,21 @@ TEST(Draft, TakesWhatFollowedTheLastWordsBefore) {
   EXPECT_EQ(draft({}, 3), Ids{});
 }
 
+TEST(Draft, ContinuesTheFirstLikelyAnswerThatBeginsLikeThis) {
+  const std::vector<Ids> answers{{1, 2, 3}, {1, 2, 4, 5, 6}, {1, 2, 4, 7}, {9}};
+  const auto next = [&](const Ids& said, Index most) {
+    const auto found = draft_from(answers, said, most);
+    return Ids(found.begin(), found.end());
+  };
+  EXPECT_EQ(next({1}, 3), (Ids{2, 3}));
+  EXPECT_EQ(next({1, 2, 4}, 1), Ids{5});
+  EXPECT_EQ(next({1, 2, 4}, 9), (Ids{5, 6}));
+  EXPECT_EQ(next({1, 2, 3}, 9), Ids{}) << "all of it is said";
+  EXPECT_EQ(next({2}, 9), Ids{});
+  EXPECT_EQ(next({}, 1), Ids{1});
+  EXPECT_EQ(next({1}, 0), Ids{});
+}
+
 /// What a dialogue said, all scores that led to it, the mask of its last token, and its passes.
 struct Spoken {
   Ids answer;
@@ -35,7 +50,8 @@ struct Spoken {
 };
 
 /// `surprise` of 0 is greedy; else every so many words the second best is said, and guesses fail.
-Spoken answer(cpu::Compute compute, Index drafted, std::size_t surprise, Index words) {
+Spoken answer(cpu::Compute compute, Index drafted, std::size_t surprise, Index words,
+              std::vector<Ids> expected = {}) {
   cpu::Engine engine(2, compute);
   const qwen2_vl::Config config = tiny_config();
   Stamp<cpu::Engine> stamp(config);
@@ -43,6 +59,7 @@ Spoken answer(cpu::Compute compute, Index drafted, std::size_t surprise, Index w
   bind(engine, stamp, weights);
   Dialogue<cpu::Engine> dialogue(engine, stamp);
   dialogue.draft(drafted);
+  dialogue.expect(std::move(expected));
   const qwen2_vl::PatchGrid grid{1, 4, 6};
   const auto drawn = random_numbers(grid.patches() * config.vision.patch_length(), 5);
   dialogue.look(std::vector<float>(drawn.begin(), drawn.end()), {&grid, 1});
@@ -86,6 +103,26 @@ TEST_P(Drafting, GivesTheSameBitsInFewerPasses) {
       }
     }
   }
+}
+
+TEST_P(Drafting, ALikelyAnswerTakesFewPassesAndChangesNoBit) {
+  if (GetParam() != cpu::Compute::fp32 && cpu::best_isa() < cpu::Isa::avx512) {
+    GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
+  }
+
+  const Spoken plain = answer(GetParam(), 0, 0, 21);
+  EXPECT_EQ(plain.passes, 20);
+  Ids other = plain.answer;  // right until the tenth word
+  other[9] = other[9] == 1 ? 2 : 1;
+  const Spoken expected = answer(GetParam(), 3, 0, 21, {{other[0], 49}, plain.answer});
+  EXPECT_EQ(expected.answer, plain.answer);
+  EXPECT_EQ(expected.scores, plain.scores);
+  EXPECT_EQ(expected.mask, plain.mask);
+  EXPECT_EQ(expected.passes, 1 + 5) << "one for the wrong guess, then four words a pass";
+  const Spoken misled = answer(GetParam(), 3, 0, 21, {other});
+  EXPECT_EQ(misled.answer, plain.answer);
+  EXPECT_EQ(misled.scores, plain.scores);
+  EXPECT_EQ(misled.mask, plain.mask);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, Drafting,

@@ -6,6 +6,7 @@
 #include <parity/random_weights.hpp>
 #include <stamp/model/stamp/model.hpp>
 #include <stamp/reference/engine.hpp>
+#include <unit/turned_by.hpp>
 
 namespace {
 
@@ -119,8 +120,7 @@ TEST(VisionAttention, OneFusedProductThirdsOfItsColumnsAndNoRotationAtTheOrigin)
   Bound bound(VisionAttention<Engine>(VisionHidden{8}, Heads{2}));
   auto x = test::random_numbers(3 * 8, 1);
   const auto frame = bound.engine.frame();
-  AngleTable<double> zeros{.angles = std::vector<double>(6, 0.0)};
-  const auto at = rotary<double>(bound.engine, Patches{3}, Pairs{2}, zeros);
+  const auto at = test::turned_by(bound.engine, Patches{3}, Pairs{2}, std::vector<double>(6, 0.0));
   Numbers y(24, 0.5);
   bound.layer(bound.engine,
               View<double, Patches, VisionHidden>(y.data(), Patches{3}, VisionHidden{8}),
@@ -163,8 +163,7 @@ TEST(Attention, WritesRotatedKeysToItsSlotsAndReadsEarlierOnes) {
   const std::vector<double> angles{0.3, 0.1, 0.6, 0.2, 0.9, 0.3, 1.2, 0.4, 1.5, 0.5};
   const auto table = [&](Index first, Index count) {
     const auto begin = angles.begin() + 2 * first;
-    AngleTable<double> some{.angles = {begin, begin + 2 * count}};
-    return rotary<double>(engine, Tokens{count}, Pairs{2}, some);
+    return test::turned_by(engine, Tokens{count}, Pairs{2}, {begin, begin + 2 * count});
   };
   KvCache<Engine> whole(1, KvHeads{1}, HeadDim{4});
   whole.reserve(engine, 5);
@@ -198,8 +197,7 @@ TEST(DecoderLayer, AddsBothHalvesToTheResidualStream) {
   const auto frame = engine.frame();
   auto x = test::random_numbers(2 * 48, 1);
   Numbers by_hand = x;
-  AngleTable<double> angles{.angles = std::vector<double>(8, 0.25)};
-  const auto at = rotary<double>(engine, Tokens{2}, Pairs{4}, angles);
+  const auto at = test::turned_by(engine, Tokens{2}, Pairs{4}, std::vector<double>(8, 0.25));
   KvCache<Engine> cache(1, KvHeads{2}, HeadDim{8});
   cache.reserve(engine, 2);
   using Stream = View<double, Tokens, Hidden>;

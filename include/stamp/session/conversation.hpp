@@ -23,9 +23,10 @@ struct SegmentOptions {
   std::optional<std::string> system{};    ///< system prompt of the first round
   text::SpecialTokens special_tokens = text::SpecialTokens::as_text;  ///< those in the prompt
   Index max_new_tokens = 1024;
-  Index max_masks = 64;                      ///< what an answer asks for beyond that is noted
-  std::optional<text::Sampling> sampling{};  ///< default: generation_config.json
-  Index draft = 0;                           ///< guessed tokens a pass, Dialogue::draft
+  Index max_masks = 64;                       ///< what an answer asks for beyond that is noted
+  std::optional<text::Sampling> sampling{};   ///< default: generation_config.json
+  Index draft = 0;                            ///< guessed tokens a pass, Dialogue::draft
+  std::vector<std::string> likely_answers{};  ///< guessed first, Dialogue::expect
   Resize resize = Resize::pillow;
   std::optional<Index> min_pixels{};  ///< default: preprocessor_config.json
   std::optional<Index> max_pixels{};
@@ -81,7 +82,7 @@ class Conversation {
   /// A weight that is NaN or infinite is Error{input}, too, once it spoils an activation.
   [[nodiscard]] Answer ask(std::string_view prompt, const SegmentOptions& options = {});
 
-  /// The cells of one round's masks again, in one batched pass: for tests and for speed.
+  /// The dialogue below, valid as long as the conversation.
   [[nodiscard]] Dialogue<B>& dialogue() { return dialogue_; }
 
  private:
@@ -196,6 +197,13 @@ class Conversation {
     Index said = 0;
     const auto hear = [&](text::TokenId) { tell(options, Stage::decode, ++said, 0); };
     dialogue_.draft(options.draft);
+    std::vector<std::vector<text::TokenId>> likely;
+    for (const std::string& answer : options.likely_answers) {
+      likely.push_back(
+          model_.tokenizer().encode(answer, text::SpecialTokens::as_control, "likely answer"));
+      likely.back().push_back(model_.control().im_end);
+    }
+    dialogue_.expect(std::move(likely));
     const text::TokenId stop = model_.control().im_end;
     if (text::picks_the_largest(sampling)) {
       return dialogue_.generate_greedily(std::move(scores), stop, options.max_new_tokens, hear,
@@ -238,17 +246,29 @@ class Conversation {
     const auto labels = text::mask_labels(model_.tokenizer(), answer.output_ids, seg);
     const auto first_answer = static_cast<Index>(answer.input_ids.size());
     std::size_t label = 0;
-    for (const Index token : found) {
-      tell(options, Stage::mask, static_cast<Index>(answer.masks.size()),
-           static_cast<Index>(found.size()));
-      auto logits = dialogue_.segment(token, options.mask_positions, watch_.within("mask"));
-      Mask mask = picture_of(logits, answer, options);
-      mask.index = static_cast<Index>(answer.masks.size());
-      if (token >= first_answer && label < labels.size()) mask.label = labels[label++];
-      answer.masks.push_back(std::move(mask));
+    const auto together = objects_a_pass(answer);
+    for (std::size_t first = 0; first < found.size(); first += together) {
+      tell(options, Stage::mask, static_cast<Index>(first), static_cast<Index>(found.size()));
+      const auto objects =
+          std::span<const Index>(found).subspan(first, std::min(together, found.size() - first));
+      for (const auto& cells :
+           dialogue_.segment(objects, options.mask_positions, watch_.within("mask"))) {
+        Mask mask = picture_of(cells, answer, options);
+        mask.index = static_cast<Index>(answer.masks.size());
+        if (cells.token >= first_answer && label < labels.size()) mask.label = labels[label++];
+        answer.masks.push_back(std::move(mask));
+      }
     }
     answer.timings.mask = watch.lap();
     tell(options, Stage::mask, static_cast<Index>(found.size()), static_cast<Index>(found.size()));
+  }
+
+  /// Objects whose masks are made in one pass: products of many rows use a machine better, and
+  /// their activations take memory. 2,048 mask tokens are two of the largest images.
+  [[nodiscard]] std::size_t objects_a_pass(const Answer& answer) const {
+    constexpr Index most_rows = 2048;
+    const Index cells = answer.grid.patches() / model_.config().vision.merged_patches();
+    return static_cast<std::size_t>(std::max<Index>(most_rows / std::max<Index>(cells, 1), 1));
   }
 
   [[nodiscard]] Mask picture_of(const MaskLogits<Number>& cells, const Answer& answer,

@@ -9,6 +9,7 @@
 #include <stamp/checkpoint/json.hpp>
 #include <stamp/cuda.hpp>
 #include <stamp/session/exported_run.hpp>
+#include <unit/turned_by.hpp>
 
 namespace stamp::test {
 namespace {
@@ -268,9 +269,9 @@ void expect_joined_norms_change_no_bit(Index hidden, Index rows, auto... weights
     const auto drawn = random_numbers(rows * hidden, 5);
     auto x = engine.template allocate<T>(Tokens{rows}, Hidden{hidden});
     engine.upload(x, std::span<const float>(Numbers(drawn.begin(), drawn.end())));
-    AngleTable<float> angles;
-    angles.angles.assign(static_cast<std::size_t>(rows * (config.head_dim() / 2)), 0.5F);
-    const auto at = rotary<T>(engine, Tokens{rows}, Pairs{config.head_dim() / 2}, angles);
+    const Index pairs = config.head_dim() / 2;
+    const auto at = turned_by(engine, Tokens{rows}, Pairs{pairs},
+                              Numbers(static_cast<std::size_t>(rows * pairs), 0.5F));
     const Index before = host_device().kernels;
     if (joined) {
       layer(engine, x, at, cache.layer(0), 0, Causal{0});

@@ -50,20 +50,21 @@ template <Backend B>
                                                const VisionConfig& config) {
   using Number = typename B::Number;
   constexpr double theta = 10000;
-  AngleTable<Number> table;
-  inverse_frequencies(table.inverse, theta, config.head_dim() / 2);
-  table.angles.reserve(static_cast<std::size_t>(count_patches(grids)) * 2 * table.inverse.size());
+  Turns<Number, Number> turns(theta, config.head_dim() / 2);
+  std::vector<Number> cosines;
+  std::vector<Number> sines;
+  const std::size_t pairs = 2 * turns.pairs();
+  cosines.reserve(static_cast<std::size_t>(count_patches(grids)) * pairs);
+  sines.reserve(cosines.capacity());
   for (const PatchGrid& grid : grids) {
     for_each_patch(grid, config.spatial_merge_size, [&](Index row, Index column) {
       for (const Index coordinate : {row, column}) {
-        for (const Number frequency : table.inverse) {
-          table.angles.push_back(static_cast<Number>(coordinate) * frequency);
-        }
+        turns.append(cosines, sines, coordinate, 0, turns.pairs());
       }
     });
   }
-  return rotary<Number>(engine, Patches{count_patches(grids)},
-                        Pairs{static_cast<Index>(2 * table.inverse.size())}, table);
+  return rotary(engine, Patches{count_patches(grids)}, Pairs{static_cast<Index>(pairs)},
+                std::span<const Number>(cosines), std::span<const Number>(sines));
 }
 
 }  // namespace stamp::qwen2_vl

@@ -76,35 +76,46 @@ struct Position {
   return positions;
 }
 
+/// Host memory in which rotary tables of text are made, and what it has computed before. Who makes
+/// one every token keeps this.
+template <Backend B>
+struct TextTurns {
+  using Number = typename B::Number;
+
+  explicit TextTurns(const TextConfig& config) : turns(config.rope_theta, config.head_dim()) {}
+
+  Turns<Number, typename B::Element> turns;
+  std::vector<Number> cosines{};  ///< scratch
+  std::vector<Number> sines{};    ///< scratch
+};
+
 /// Rotary tables of text: pair j turns with frequency theta^(-2j/HeadDim) and with the time, row
 /// or column position, whichever mrope_section gives it. Angles in Number; cosine and sine are
 /// rounded to the activations' type, as upstream casts them.
 template <Backend B>
 [[nodiscard]] Rotary<B, Tokens> text_rotary(B& engine, std::span<const Position> positions,
-                                            const TextConfig& config,
-                                            AngleTable<typename B::Number>& table) {
+                                            const TextConfig& config, TextTurns<B>& made) {
   using Number = typename B::Number;
-  inverse_frequencies(table.inverse, config.rope_theta, config.head_dim());
-  const Index until_h = config.mrope_section[0];
-  const Index until_w = until_h + config.mrope_section[1];
-  table.angles.clear();
-  table.angles.reserve(positions.size() * table.inverse.size());
+  const std::size_t pairs = made.turns.pairs();
+  const auto until_h = std::min(static_cast<std::size_t>(config.mrope_section[0]), pairs);
+  const auto until_w = std::min(until_h + static_cast<std::size_t>(config.mrope_section[1]), pairs);
+  made.cosines.clear();
+  made.sines.clear();
   for (const Position& position : positions) {
-    for (std::size_t j = 0; j < table.inverse.size(); ++j) {
-      const auto pair = static_cast<Index>(j);
-      const Index along = pair < until_h ? position.t : (pair < until_w ? position.h : position.w);
-      table.angles.push_back(static_cast<Number>(along) * table.inverse[j]);
-    }
+    made.turns.append(made.cosines, made.sines, position.t, 0, until_h);
+    made.turns.append(made.cosines, made.sines, position.h, until_h, until_w);
+    made.turns.append(made.cosines, made.sines, position.w, until_w, pairs);
   }
-  return rotary<typename B::Element>(engine, Tokens{static_cast<Index>(positions.size())},
-                                     Pairs{static_cast<Index>(table.inverse.size())}, table);
+  return rotary(engine, Tokens{static_cast<Index>(positions.size())},
+                Pairs{static_cast<Index>(pairs)}, std::span<const Number>(made.cosines),
+                std::span<const Number>(made.sines));
 }
 /// The same where one is made now and then.
 template <Backend B>
 [[nodiscard]] Rotary<B, Tokens> text_rotary(B& engine, std::span<const Position> positions,
                                             const TextConfig& config) {
-  AngleTable<typename B::Number> table;
-  return text_rotary(engine, positions, config, table);
+  TextTurns<B> made(config);
+  return text_rotary(engine, positions, config, made);
 }
 
 }  // namespace stamp::qwen2_vl

@@ -31,7 +31,10 @@ class Dialogue {
   using Number = typename B::Number;
 
   Dialogue(B& engine, const Stamp<B>& stamp)
-      : engine_(engine), stamp_(stamp), cache_(stamp.model.empty_cache()) {}
+      : engine_(engine),
+        stamp_(stamp),
+        cache_(stamp.model.empty_cache()),
+        turns_(stamp.config.text) {}
 
   /// Runs the vision tower over images that the next `read` will name, and keeps their merged
   /// features F: masks are made from them without a second run. `pixel_values` as in VisionTower:
@@ -102,6 +105,9 @@ class Dialogue {
   /// them one by one: bit for bit where an engine's rows do not depend on each other's number.
   /// The cpu engine promises that for up to 3. 0, the default, guesses nothing.
   void draft(Index tokens) { drafted_ = std::max<Index>(tokens, 0); }
+  /// Answers that are likely, as tokens: where one begins with what was said, its next tokens are
+  /// guessed before any others. Answers stay what they are.
+  void expect(std::vector<std::vector<std::int32_t>> answers) { expected_ = std::move(answers); }
   /// Passes of the language model that generated answers have taken so far.
   [[nodiscard]] Index decode_passes() const { return passes_; }
 
@@ -129,10 +135,10 @@ class Dialogue {
     const Features all = std::as_const(features_).view();
     const Features image = rows(all, all.template axis<Tokens>().size - cells, cells);
     const auto logits = where == MaskPositions::text
-                            ? mask_pass<TextPositions>(engine_, stamp_, cache_, steps_, requests,
-                                                       image, columns, tap)
-                            : mask_pass<GridPositions>(engine_, stamp_, cache_, steps_, requests,
-                                                       image, columns, tap);
+                            ? mask_pass<TextPositions>(engine_, stamp_, cache_, steps_, turns_,
+                                                       requests, image, columns, tap)
+                            : mask_pass<GridPositions>(engine_, stamp_, cache_, steps_, turns_,
+                                                       requests, image, columns, tap);
 
     std::vector<MaskLogits<Number>> masks;
     for (Index object = 0; object < objects; ++object) {
@@ -159,6 +165,7 @@ class Dialogue {
   /// the one before: masks need a new `look` then.
   void rewind(const Mark& mark) {
     ids_.resize(mark.tokens);
+    said_from_ = std::min(said_from_, mark.tokens);
     positions_.resize(mark.positions);
     cache_.truncate(static_cast<Index>(mark.positions));
     next_position_ = mark.next_position;
@@ -205,7 +212,9 @@ class Dialogue {
       list->reserve(list->size() + static_cast<std::size_t>(likely));
     }
     positions_.reserve(positions_.size() + static_cast<std::size_t>(room));
+    turns_.turns.reserve(next_position_ + room);
 
+    said_from_ = ids_.size();
     const Guesses guesses(*this);
     while (static_cast<Index>(answer.size()) < limit) {
       if (pending_) run_pending(scores, wanted, drafted_, tap);
@@ -236,7 +245,9 @@ class Dialogue {
   /// each, [1 + guesses, Vocab].
   template <class T>
   void run_pending(std::vector<Number>& scores, Wanted wanted, Index most, const T& tap) {
-    const auto draft = draft_from(ids_, most);
+    const auto said = std::span<const std::int32_t>(ids_).subspan(said_from_);
+    auto draft = draft_from(expected_, said, most);
+    if (draft.empty()) draft = draft_from(ids_, most);
     ahead_.assign(1, *pending_);
     ahead_.insert(ahead_.end(), draft.begin(), draft.end());
     places_.clear();  // guesses are text
@@ -290,7 +301,7 @@ class Dialogue {
     place_features(x, ids);
     const auto text = tap.within("language");
     text.record(engine_, "embeddings", x);
-    const auto at = qwen2_vl::text_rotary(engine_, positions, stamp_.config.text, angles_);
+    const auto at = qwen2_vl::text_rotary(engine_, positions, stamp_.config.text, turns_);
     const auto logits = engine_.template allocate<typename B::Element>(
         Tokens{scored.size()}, stamp_.model.embed_tokens.vocab);
     steps_.words(engine_, cache_, x, scored, text, [&](auto slot, auto mask) {
@@ -353,7 +364,7 @@ class Dialogue {
   KvCache<B> cache_;
   Steps<B> steps_;
   typename B::template Kept<Tokens, Hidden> features_;
-  AngleTable<Number> angles_;
+  qwen2_vl::TextTurns<B> turns_;
   std::vector<qwen2_vl::PatchGrid> unread_;
   std::optional<qwen2_vl::PatchGrid> image_;
   std::vector<std::int32_t> ids_;
@@ -364,6 +375,8 @@ class Dialogue {
 
   std::vector<std::int32_t> largest_;  ///< scratch: one a row of the last pass
   Index drafted_ = 0;
+  std::vector<std::vector<std::int32_t>> expected_;
+  std::size_t said_from_ = 0;  ///< of ids_, the first token of this answer
   Index passes_ = 0;
   std::vector<std::int32_t> guesses_;  ///< have run behind what was said
   std::size_t judged_ = 0;             ///< of them, found right

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guessing the next words from what was read and said: answers repeat the question ("the red cup")
-// and earlier answers. A guess costs one lookup; the model then judges several words in one pass.
+// Guessing the next words from answers that are likely as a whole, and from what was read and said:
+// answers repeat the question ("the red cup") and earlier answers. A guess costs one lookup; the
+// model then judges several words in one pass.
 // Prompt lookup decoding (A. Saxena, 2023), a form of speculative decoding without a second model.
 #pragma once
 
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <span>
 #include <stamp/tensor/check.hpp>
+#include <vector>
 
 namespace stamp {
 
@@ -26,6 +28,22 @@ namespace stamp {
       if (!std::ranges::equal(ids.subspan(end - length, length), known)) continue;
       return ids.subspan(end, std::min(static_cast<std::size_t>(most), ids.size() - end));
     }
+  }
+  return {};
+}
+
+/// How the first of `answers` goes on that begins with `said`: up to `most` tokens, a view into it;
+/// empty where none does.
+[[nodiscard]] inline std::span<const std::int32_t> draft_from(
+    std::span<const std::vector<std::int32_t>> answers, std::span<const std::int32_t> said,
+    Index most) {
+  if (most <= 0) return {};
+  for (const std::vector<std::int32_t>& answer : answers) {
+    if (answer.size() <= said.size() || !std::equal(said.begin(), said.end(), answer.begin())) {
+      continue;
+    }
+    const auto rest = std::span<const std::int32_t>(answer).subspan(said.size());
+    return rest.first(std::min(static_cast<std::size_t>(most), rest.size()));
   }
   return {};
 }

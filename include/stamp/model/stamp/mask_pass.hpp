@@ -28,12 +28,13 @@ struct MaskRequest {
 
 /// Logits of all requested objects, [objects · N] row-major, in one pass over the cache, which is
 /// left as it was. `image` is F, [N, Hidden]; `columns` the width of its grid. The cache must
-/// have room_for (steps.hpp) objects · N slots behind the dialogue. `steps` are the dialogue's.
+/// have room_for (steps.hpp) objects · N slots behind the dialogue. `steps` and `turns` are the
+/// dialogue's.
 template <PositionPolicy Where, Backend B, class T = NoTap>
 [[nodiscard]] std::vector<typename B::Number> mask_pass(
     B& engine, const Stamp<B>& stamp, KvCache<B>& cache, Steps<B>& steps,
-    std::span<const MaskRequest> objects, View<const typename B::Element, Tokens, Hidden> image,
-    Index columns, const T& tap = {}) {
+    qwen2_vl::TextTurns<B>& turns, std::span<const MaskRequest> objects,
+    View<const typename B::Element, Tokens, Hidden> image, Index columns, const T& tap = {}) {
   const auto frame = engine.frame();
   const Index cells = image.template axis<Tokens>().size;
   const Index count = static_cast<Index>(objects.size());
@@ -55,7 +56,7 @@ template <PositionPolicy Where, Backend B, class T = NoTap>
   tap.record(engine, "embeddings", x);
 
   // h = LanguageModel(e | cache); the masks' keys stand behind the dialogue and are forgotten.
-  const auto at = text_rotary(engine, positions, stamp.config.text);
+  const auto at = text_rotary(engine, positions, stamp.config.text, turns);
   const auto& norm = stamp.model.norm;
   const auto& classifier = stamp.classifier;
   const auto scores =
