@@ -57,8 +57,4 @@ namespace stamp::command {
   return options;
 }
 
-[[nodiscard]] inline std::filesystem::path model_folder(const Settings& s) {
-  return s.model.empty() ? shipped_model() : s.model;
-}
-
 }  // namespace stamp::command

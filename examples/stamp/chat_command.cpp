@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "answering.hpp"
+#include "inputs.hpp"
 #include "session.hpp"
 #include "standard_streams.hpp"
 
@@ -84,7 +85,9 @@ class Chat {
     if (!answer_ || !image_) {
       fail(Fault::usage, "/save: expected an answer about an image, found none yet");
     }
-    check_output_folder(folder, image_path_);
+    Inputs inputs = inputs_of_model(settings_);
+    inputs.emplace_back(image_path_);
+    check_output_folder(folder, inputs);
     write_answer(folder, *answer_, *image_, session_->facts(image_path_, prompt_));
     say("results  {}\n", (folder / "overlay.png").string());
   }

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <stamp/checkpoint/safetensors_writer.hpp>
 #include <stamp/checkpoint/sam_names.hpp>
 #include <stamp/checkpoint/tensor_file.hpp>
+#include <stamp/session/result_folder.hpp>
 
 #include "progress_line.hpp"
 #include "settings.hpp"
@@ -69,10 +71,7 @@ using checkpoint::TensorFile;
 
 int convert_command(const Settings& s) {
   const TensorFile file{s.from};
-  std::error_code ignored;
-  if (std::filesystem::equivalent(s.from, s.to, ignored)) {
-    fail(Fault::usage, shown(s.to) + ": would replace the file that is read");
-  }
+  check_output_file(s.to, std::array{s.from});
   const std::vector<RawTensor> tensors =
       s.names.empty()
           ? as_named(file)

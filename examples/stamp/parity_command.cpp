@@ -8,6 +8,7 @@
 #include <stamp/image/read.hpp>
 
 #include "answering.hpp"
+#include "inputs.hpp"
 #include "sam_parity.hpp"
 #include "session.hpp"
 
@@ -109,11 +110,21 @@ int compare_stamp(const Settings& s, const Choice& choice, const ExportedRun& ru
   return result;
 }
 
+/// A run of SAM names a file with --model, one of STAMP a folder.
+[[nodiscard]] Inputs inputs_of(const Settings& s) {
+  std::error_code ignored;
+  const bool file = std::filesystem::is_regular_file(s.model, ignored);
+  Inputs inputs = file ? inputs_of_sam(s.model) : inputs_of_model(s);
+  inputs.push_back(*s.activations);
+  inputs.push_back(s.image);
+  return inputs;
+}
+
 }  // namespace
 
 int parity_command(const Settings& s) {
   const Choice choice = choose(s, Prefer::exactness);
-  if (s.json_file) check_output_file(*s.json_file, *s.activations);
+  if (s.json_file) check_output_file(*s.json_file, inputs_of(s));
   if (!tells_of_sam(checkpoint::Safetensors{*s.activations})) {
     return compare_stamp(s, choice, read_exported_run(*s.activations));
   }

@@ -14,6 +14,7 @@
 #include <stamp/session/staging.hpp>
 
 #include "engines.hpp"
+#include "inputs.hpp"
 #include "sam_parity.hpp"
 #include "sam_prompt.hpp"
 #include "say.hpp"
@@ -130,9 +131,9 @@ int masks_about(const Settings& s, const Choice& choice, const Image& image, con
     checkpoint::write_file_atomically(staging.add(mask_file(static_cast<Index>(at))),
                                       encode_png(masks[at].picture));
   }
-  checkpoint::write_file_atomically(staging.add("overlay.png"),
+  checkpoint::write_file_atomically(staging.add(overlay_file),
                                     encode_png(overlay(image, pictures)));
-  checkpoint::write_file_atomically(staging.add("result.json"), std::string_view(result));
+  checkpoint::write_file_atomically(staging.add(result_file), std::string_view(result));
   staging.commit();
   for (std::size_t at = 0; at < masks.size(); ++at) {
     if (!masks[at].note.empty()) {
@@ -145,6 +146,17 @@ int masks_about(const Settings& s, const Choice& choice, const Image& image, con
   }
   if (s.json) fmt::print("{}\n", result);
   return 0;
+}
+
+/// Before anything is computed: all of it can be written, and replaces nothing that is read.
+void check_outputs(const Settings& s) {
+  Inputs inputs = inputs_of_sam(s.model);
+  inputs.push_back(s.image);
+  if (s.points_file) inputs.push_back(*s.points_file);
+  if (s.mask) inputs.push_back(*s.mask);
+  if (s.activations) check_beside_results(*s.activations, s.out);
+  check_output_folder(s.out, inputs);
+  if (s.activations) check_output_file(*s.activations, inputs);
 }
 
 }  // namespace
@@ -198,8 +210,7 @@ int sam_command(const Settings& s) {
   }
   require_type_of_sam(s);
   const Choice choice = choose(s, Prefer::exactness);
-  check_output_folder(s.out, s.image);
-  if (s.activations) check_output_file(*s.activations, s.image);
+  check_outputs(s);
   const ReadOptions reading{.exif = s.exif == "ignore" ? Exif::ignore : Exif::apply};
   const Image image = read_image(s.image, reading);
   const auto coarse = typed_mask(s, image, reading);

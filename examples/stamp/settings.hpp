@@ -63,6 +63,11 @@ struct Settings {
 /// The checkpoint that ships with the project, as built or as installed; Error{input} if neither.
 [[nodiscard]] std::filesystem::path shipped_model();
 
+/// The checkpoint of --model, else the one that ships.
+[[nodiscard]] inline std::filesystem::path model_folder(const Settings& settings) {
+  return settings.model.empty() ? shipped_model() : settings.model;
+}
+
 int segment_command(const Settings& settings);
 int chat_command(const Settings& settings);
 int parity_command(const Settings& settings);

@@ -8,4 +8,5 @@
 #include <stamp/session/parity.ipp>
 #include <stamp/session/picture_steps.ipp>
 #include <stamp/session/replay.ipp>
+#include <stamp/session/result_folder.ipp>
 #include <stamp/session/staging.ipp>

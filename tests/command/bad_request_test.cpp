@@ -162,7 +162,7 @@ std::vector<Row> rows() {
          return segment(s.out / "overlay.png", "the mug", s.model, s.out);
        },
        2,
-       {"overlay.png", "is the input image"}},
+       {"overlay.png", "is an input"}},
       {59,
        "activations_without_folder",
        "tied",
@@ -181,7 +181,7 @@ std::vector<Row> rows() {
                         {"--activations", s.folder / "copy.png"});
        },
        2,
-       {"output file", "is the input"}},
+       {"output file", "is an input"}},
       option(64, "threads_negative", {"--threads=-1"}, 2, {"--threads"}),
       option(64, "max_pixels_text", {"--max-pixels", "abc"}, 2,
              {"--max-pixels", "abc", "4294967296"}),

@@ -100,9 +100,9 @@ inline std::string name_of(const testing::TestParamInfo<Row>& info) {
 inline void expect_row(const Row& row) {
   const Site site(row.golden);
   const Words words = row.command(site);
-  const auto before = contents(site.out);
+  const auto before = contents(site.folder.path());
   expect_failure(run(words, {.seconds = sanitized ? 60.0 : 20.0}), row.status, row.says);
-  EXPECT_EQ(contents(site.out), before) << "earlier results were touched";
+  EXPECT_EQ(contents(site.folder.path()), before) << "earlier results or inputs were touched";
 }
 
 /// Rows that change the checkpoint and then ask it about a picture.

@@ -151,8 +151,8 @@ TEST(Convert, SaysWhatIsWrongWithPathsAndOptions) {  // rows 58, 59, 64
   const fs::path copy = place.folder / "copy.pth";
   fs::copy(pth / "zip.pth", copy);
   fs::create_symlink(copy, place.folder / "link");
-  place.expect_refused({"convert", copy, copy}, 2, {"copy.pth", "would replace the file"});
-  place.expect_refused({"convert", copy, place.folder / "link"}, 2, {"would replace the file"});
+  place.expect_refused({"convert", copy, copy}, 2, {"copy.pth", "is an input"});
+  place.expect_refused({"convert", copy, place.folder / "link"}, 2, {"is an input"});
   place.expect_refused({"convert", copy}, 2, {"OUT"});
   place.expect_refused(place.convert(copy, {"--names", "french"}), 2, {"--names", "french"});
   place.expect_refused(place.convert(copy, {"--name", "official"}), 2, {"--name", "--names"});

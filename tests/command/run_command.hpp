@@ -145,9 +145,10 @@ inline Words segment(const fs::path& image, const std::string& prompt, const fs:
 /// Names and contents of all that is below `folder`.
 inline std::map<std::string, std::string> contents(const fs::path& folder) {
   std::map<std::string, std::string> found;
+  std::error_code ignored;  // a loop of links is no regular file
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    found[fs::relative(entry.path(), folder)] =
-        entry.is_regular_file() ? files::read(entry.path()) : "no regular file";
+    found[entry.path().lexically_relative(folder)] =
+        entry.is_regular_file(ignored) ? files::read(entry.path()) : "no regular file";
   }
   return found;
 }

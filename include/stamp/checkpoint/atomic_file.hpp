@@ -20,6 +20,9 @@
 
 namespace stamp::checkpoint {
 
+/// The name under which the file at `path` is written.
+[[nodiscard]] std::filesystem::path partial_of(const std::filesystem::path& path);
+
 /// An output file that is being written. Without `commit` it leaves nothing behind.
 class AtomicFile {
  public:

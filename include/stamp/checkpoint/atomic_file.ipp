@@ -6,10 +6,14 @@
 
 namespace stamp::checkpoint {
 
+std::filesystem::path partial_of(const std::filesystem::path& path) {
+  auto partial = path;
+  return partial.replace_filename("." + path.filename().native() + ".partial");
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path, std::size_t total)
-    : path_(std::move(path)), partial_(path_), total_(total) {
+    : path_(std::move(path)), partial_(partial_of(path_)), total_(total) {
   if (!path_.has_filename()) fail(Fault::usage, shown(path_) + ": names no file");
-  partial_.replace_filename("." + path_.filename().native() + ".partial");
   struct stat there{};
   if (::stat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
     fail(Fault::resource, shown(path_) + ": cannot be written, it is not a regular file");

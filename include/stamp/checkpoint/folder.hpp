@@ -11,6 +11,7 @@
 #include <stamp/checkpoint/generation_config.hpp>
 #include <stamp/checkpoint/preprocessor_config.hpp>
 #include <string>
+#include <vector>
 
 namespace stamp::checkpoint {
 
@@ -33,6 +34,11 @@ namespace detail {
 [[nodiscard]] std::filesystem::path nearest(const Checkpoint& checkpoint, const char* file);
 
 }  // namespace detail
+
+/// The folders that `open_checkpoint` reads: the one asked for, and an adapter's base. Throws as it
+/// does.
+[[nodiscard]] std::vector<std::filesystem::path> checkpoint_folders(
+    const std::filesystem::path& folder, const std::filesystem::path& base = {});
 
 /// Opens a checkpoint or adapter folder; `base` overrides the adapter's own word. Reads headers
 /// only, so a 2B model opens in milliseconds. Throws Error{input} naming file, field or tensor.

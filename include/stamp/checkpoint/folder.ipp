@@ -89,22 +89,28 @@ inline void settle_head(qwen2_vl::Config& config, AdaptedWeights& weights) {
 
 }  // namespace detail
 
-Checkpoint open_checkpoint(const std::filesystem::path& folder, const std::filesystem::path& base,
-                           MergeInto into) {
+std::vector<std::filesystem::path> checkpoint_folders(const std::filesystem::path& folder,
+                                                      const std::filesystem::path& base) {
   detail::check_folder(folder);
-  const bool adapter = detail::stands(folder / "adapter_config.json");
-  Checkpoint checkpoint;
-  checkpoint.folder = checkpoint.base = folder;
-  if (adapter) {
-    checkpoint.base = detail::base_of(folder, base);
-    detail::check_folder(checkpoint.base);
-    if (detail::stands(checkpoint.base / "adapter_config.json")) {
-      fail(Fault::input,
-           shown(checkpoint.base) + ": is an adapter itself, expected a full checkpoint");
-    }
-  } else if (!base.empty()) {
+  if (!detail::stands(folder / "adapter_config.json")) {
+    if (base.empty()) return {folder};
     fail(Fault::usage, shown(folder) + ": is no adapter, so --base " + shown(base) + " has no use");
   }
+  const auto found = detail::base_of(folder, base);
+  detail::check_folder(found);
+  if (detail::stands(found / "adapter_config.json")) {
+    fail(Fault::input, shown(found) + ": is an adapter itself, expected a full checkpoint");
+  }
+  return {folder, found};
+}
+
+Checkpoint open_checkpoint(const std::filesystem::path& folder, const std::filesystem::path& base,
+                           MergeInto into) {
+  const auto folders = checkpoint_folders(folder, base);
+  const bool adapter = folders.size() > 1;
+  Checkpoint checkpoint;
+  checkpoint.folder = folder;
+  checkpoint.base = folders.back();
 
   auto& config = checkpoint.config;
   config = read_config(checkpoint.base / "config.json");

@@ -13,10 +13,6 @@
 
 namespace stamp {
 
-std::string mask_file(Index mask) { return "mask-" + std::to_string(mask) + ".png"; }
-
-std::string refined_file(Index mask) { return "mask-" + std::to_string(mask) + "-refined.png"; }
-
 nlohmann::ordered_json answer_json(const Answer& answer, const RunFacts& facts) {
   using Json = nlohmann::ordered_json;
   Json masks = Json::array();
@@ -68,42 +64,6 @@ nlohmann::ordered_json answer_json(const Answer& answer, const RunFacts& facts) 
           {"dtype", facts.dtype}};
 }
 
-void check_output_folder(const std::filesystem::path& folder, const std::filesystem::path& input) {
-  namespace fs = std::filesystem;
-  const std::string shown = checkpoint::printable(folder.string());
-  if (folder.string().find_first_of("\n\r") != std::string::npos) {
-    fail(Fault::usage, "output folder: " + shown + ": expected a name without line breaks");
-  }
-  std::error_code error;
-  if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
-    fail(Fault::usage, "output folder: " + shown + ": expected a folder, found a file");
-  }
-  fs::create_directories(folder, error);
-  if (error) {
-    fail(Fault::resource, "output folder: " + shown + ": cannot be made, " + error.message());
-  }
-  const fs::path name = input.filename();
-  const bool ours =
-      name == "overlay.png" || (name.string().starts_with("mask-") && name.extension() == ".png");
-  if (ours &&
-      fs::equivalent(input.parent_path().empty() ? "." : input.parent_path(), folder, error)) {
-    fail(Fault::usage, "output folder: " + shown + ": its " + name.string() +
-                           " is the input image: expected another folder");
-  }
-  const fs::path probe = folder / ".stamp-can-write";
-  checkpoint::write_file_atomically(probe, std::string_view("probe"));
-  fs::remove(probe, error);
-}
-
-void check_output_file(const std::filesystem::path& file, const std::filesystem::path& input) {
-  std::error_code error;
-  if (std::filesystem::equivalent(file, input, error)) {
-    fail(Fault::usage,
-         "output file: " + checkpoint::shown(file) + ": is the input: expected another name");
-  }
-  const checkpoint::AtomicFile probe(file);
-}
-
 void remove_other_masks(const std::filesystem::path& folder, const Answer& answer) {
   std::error_code ignored;
   Index at = 0;
@@ -136,10 +96,10 @@ std::string write_answer(const std::filesystem::path& folder, const Answer& answ
     checkpoint::write_file_atomically(staging.add(refined_file(mask.index)),
                                       encode_png(*mask.refined));
   }
-  checkpoint::write_file_atomically(staging.add("overlay.png"),
+  checkpoint::write_file_atomically(staging.add(overlay_file),
                                     encode_png(overlay(image, pictures)));
-  checkpoint::write_safetensors(staging.add("logits.safetensors"), logits);
-  checkpoint::write_file_atomically(staging.add("result.json"), std::string_view(result));
+  checkpoint::write_safetensors(staging.add(logits_file), logits);
+  checkpoint::write_file_atomically(staging.add(result_file), std::string_view(result));
   staging.commit();
   remove_other_masks(folder, answer);
   return result;

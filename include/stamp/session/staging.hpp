@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace stamp {
@@ -12,6 +13,9 @@ namespace stamp {
 /// so a disk that fills up leaves the earlier results as they were.
 class Staging {
  public:
+  /// The name of that folder. What is in it belongs to a run, and is removed.
+  static constexpr std::string_view place = ".partial";
+
   explicit Staging(const std::filesystem::path& folder);
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
@@ -20,7 +24,7 @@ class Staging {
   ~Staging() { clear(); }
 
   /// Where to write the file that will be called `name`.
-  [[nodiscard]] std::filesystem::path add(const std::string& name);
+  [[nodiscard]] std::filesystem::path add(std::string_view name);
 
   /// Moves all files to their places in the order in which they were added.
   void commit();

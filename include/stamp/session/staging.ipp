@@ -7,8 +7,7 @@
 
 namespace stamp {
 
-Staging::Staging(const std::filesystem::path& folder)
-    : folder_(folder), place_(folder / ".partial") {
+Staging::Staging(const std::filesystem::path& folder) : folder_(folder), place_(folder / place) {
   clear();  // what a run that was killed left
   std::error_code error;
   std::filesystem::create_directory(place_, error);
@@ -17,14 +16,14 @@ Staging::Staging(const std::filesystem::path& folder)
   }
 }
 
-std::filesystem::path Staging::add(const std::string& name) {
+std::filesystem::path Staging::add(std::string_view name) {
   std::error_code error;
   const auto there = std::filesystem::symlink_status(folder_ / name, error);
   if (std::filesystem::is_directory(there)) {
     fail(Fault::resource,
          checkpoint::shown(folder_ / name) + ": cannot be written, it is not a regular file");
   }
-  names_.push_back(name);
+  names_.emplace_back(name);
   return place_ / name;
 }
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder that a run leaves its results in: which names are ours there, and what must not be
+// replaced by them.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <stamp/tensor/check.hpp>
+#include <string>
+#include <string_view>
+
+namespace stamp {
+
+/// Where a mask stands in the results' folder, and its refined copy.
+[[nodiscard]] std::string mask_file(Index mask);
+[[nodiscard]] std::string refined_file(Index mask);
+inline constexpr std::string_view overlay_file = "overlay.png";
+inline constexpr std::string_view logits_file = "logits.safetensors";
+inline constexpr std::string_view result_file = "result.json";
+
+/// The one list of the names that a run may leave in its folder: those above, for any mask.
+[[nodiscard]] bool is_result_file(std::string_view name);
+
+/// Makes `folder` where it is missing and proves that files can be written there and that none of
+/// them would replace an input; a folder among `inputs` stands for all files in it. Called before
+/// anything is computed. Throws Error{usage} for a name with a line break or for an input,
+/// Error{resource} where writing is impossible.
+void check_output_folder(const std::filesystem::path& folder,
+                         std::span<const std::filesystem::path> inputs);
+
+/// Proves that `file` can be written and is none of `inputs`, which are as above. Called before
+/// anything is computed. Throws as AtomicFile does, and Error{usage} for an input.
+void check_output_file(const std::filesystem::path& file,
+                       std::span<const std::filesystem::path> inputs);
+
+/// Proves that `file` is none of the results of `folder`, which need not exist yet. Throws
+/// Error{usage}.
+void check_beside_results(const std::filesystem::path& file, const std::filesystem::path& folder);
+
+}  // namespace stamp
