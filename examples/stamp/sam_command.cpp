@@ -135,6 +135,7 @@ int masks_about(const Settings& s, const Choice& choice, const Image& image, con
                                     encode_png(overlay(image, pictures)));
   checkpoint::write_file_atomically(staging.add(result_file), std::string_view(result));
   staging.commit();
+  remove_other_results(s.out, staging.names());
   for (std::size_t at = 0; at < masks.size(); ++at) {
     if (!masks[at].note.empty()) {
       say("stamp: note: mask {} stays as it was, not refined: {}\n", at, masks[at].note);

@@ -293,10 +293,18 @@ TEST(Results, OfAnEarlierRunWithMoreMasksAreRemoved) {
   const Site site;
   expect_success(run(segment(tall, "x", site.model, site.out, two_masks)));
   EXPECT_TRUE(fs::exists(site.out / "mask-1.png"));
-  files::write(site.out / "notes.txt", "mine");
+  for (const char* name : {"mask-7.png", "mask-9-refined.png"}) {  // behind a gap
+    files::write(site.out / name, "earlier");
+  }
+  const Words mine{"notes.txt", "mask-a.png", "mask-1.jpg", "my-mask-1.png", "mask-01.png"};
+  for (const std::string& name : mine) files::write(site.out / name, "mine");
+  fs::create_directory(site.out / "mask-2.png");
   expect_success(run(segment(tall, "x", site.model, site.out)));
-  EXPECT_FALSE(fs::exists(site.out / "mask-1.png"));
-  EXPECT_EQ(files::read(site.out / "notes.txt"), "mine");
+  for (const char* name : {"mask-1.png", "mask-7.png", "mask-9-refined.png"}) {
+    EXPECT_FALSE(fs::exists(site.out / name)) << name;
+  }
+  for (const std::string& name : mine) EXPECT_EQ(files::read(site.out / name), "mine");
+  EXPECT_TRUE(fs::is_directory(site.out / "mask-2.png")) << "no file of ours";
 }
 
 TEST(Results, NameAPathThatIsNotUtf8) {

@@ -60,6 +60,24 @@ TEST(Sam, ReadsTheNamesOfTransformersToo) {
             files::read(folder / "released" / "mask-0.png"));
 }
 
+TEST(Sam, RemovesWhatAnEarlierRunLeft) {
+  const TemporaryFolder folder;
+  const fs::path out = folder / "out";
+  expect_success(
+      run(segment(wide, "the mug", tied, out,
+                  {"--response", "<|seg|>", "--threshold", "-1000000", "--refine", sam_file})));
+  EXPECT_TRUE(fs::exists(out / "mask-0-refined.png"));
+  expect_success(run(sam(out, {"--point", "50,30", "--several"})));
+  EXPECT_TRUE(fs::exists(out / "mask-2.png"));
+  for (const char* name : {"mask-0-refined.png", "logits.safetensors"}) {
+    EXPECT_FALSE(fs::exists(out / name)) << name;
+  }
+  expect_success(run(sam(out, {"--point", "50,30"})));
+  std::vector<std::string> names;
+  for (const auto& [name, bytes] : contents(out)) names.push_back(name);
+  EXPECT_EQ(names, (Words{"mask-0.png", "overlay.png", "result.json"}));
+}
+
 TEST(Sam, BackendsAgree) {
   const TemporaryFolder folder;
   for (const char* backend : {"cpu", "reference"}) {

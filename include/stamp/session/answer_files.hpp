@@ -24,11 +24,8 @@ struct RunFacts {
 /// result.json; fields and units in docs/command.md.
 [[nodiscard]] nlohmann::ordered_json answer_json(const Answer& answer, const RunFacts& facts);
 
-/// Removes masks of an earlier run that this one has not replaced.
-void remove_other_masks(const std::filesystem::path& folder, const Answer& answer);
-
 /// Writes all files or none, and result.json last, so that it never names a file that is missing.
-/// Masks of an earlier run that this one does not replace are removed. Returns the text of
+/// Results of an earlier run that this one does not replace are removed. Returns the text of
 /// result.json. Throws Error{resource} when the disk is full.
 std::string write_answer(const std::filesystem::path& folder, const Answer& answer,
                          const Image& image, const RunFacts& facts);

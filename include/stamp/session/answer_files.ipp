@@ -64,18 +64,6 @@ nlohmann::ordered_json answer_json(const Answer& answer, const RunFacts& facts) 
           {"dtype", facts.dtype}};
 }
 
-void remove_other_masks(const std::filesystem::path& folder, const Answer& answer) {
-  std::error_code ignored;
-  Index at = 0;
-  for (bool found = true; found; ++at) {
-    const bool ours = at < static_cast<Index>(answer.masks.size());
-    found = ours || std::filesystem::remove(folder / mask_file(at), ignored);
-    if (!ours || !answer.masks[static_cast<std::size_t>(at)].refined) {
-      std::filesystem::remove(folder / refined_file(at), ignored);
-    }
-  }
-}
-
 std::string write_answer(const std::filesystem::path& folder, const Answer& answer,
                          const Image& image, const RunFacts& facts) {
   std::vector<Bitmap> pictures;  // of the overlay: refined where there is such a mask
@@ -101,7 +89,7 @@ std::string write_answer(const std::filesystem::path& folder, const Answer& answ
   checkpoint::write_safetensors(staging.add(logits_file), logits);
   checkpoint::write_file_atomically(staging.add(result_file), std::string_view(result));
   staging.commit();
-  remove_other_masks(folder, answer);
+  remove_other_results(folder, staging.names());
   return result;
 }
 

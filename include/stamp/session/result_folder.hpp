@@ -37,4 +37,9 @@ void check_output_file(const std::filesystem::path& file,
 /// Error{usage}.
 void check_beside_results(const std::filesystem::path& file, const std::filesystem::path& folder);
 
+/// Removes what an earlier run left in `folder` and this one, which wrote the names `written`, did
+/// not replace. Other people's files stay.
+void remove_other_results(const std::filesystem::path& folder,
+                          std::span<const std::string> written);
+
 }  // namespace stamp

@@ -2,10 +2,12 @@
 // Definitions of <stamp/session/result_folder.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <stamp/checkpoint/atomic_file.hpp>
 #include <stamp/session/result_folder.hpp>
 #include <stamp/session/staging.hpp>
+#include <vector>
 
 namespace stamp {
 
@@ -121,6 +123,19 @@ void check_beside_results(const std::filesystem::path& file, const std::filesyst
   if (!ours && at != placed(folder / Staging::place / name)) return;
   fail(Fault::usage, "output file: " + checkpoint::shown(file) +
                          ": is a result of the output folder, too: expected another name");
+}
+
+void remove_other_results(const std::filesystem::path& folder,
+                          std::span<const std::string> written) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  std::vector<fs::path> others;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename();
+    const bool ours = is_result_file(name) && !fs::is_directory(entry.symlink_status(ignored));
+    if (ours && std::ranges::find(written, name) == written.end()) others.push_back(entry.path());
+  }
+  for (const fs::path& other : others) fs::remove(other, ignored);
 }
 
 }  // namespace stamp

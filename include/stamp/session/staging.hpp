@@ -26,6 +26,9 @@ class Staging {
   /// Where to write the file that will be called `name`.
   [[nodiscard]] std::filesystem::path add(std::string_view name);
 
+  /// What was added so far.
+  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+
   /// Moves all files to their places in the order in which they were added.
   void commit();
 
