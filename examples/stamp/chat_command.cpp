@@ -45,9 +45,9 @@ class Chat {
  private:
   void obey(const std::string& line) {
     if (line == "/reset") return reset();
-    if (line.starts_with("/image ")) return show(line.substr(7));
+    if (line.starts_with("/image ") && line.size() > 7) return show(line.substr(7));
     if (line == "/save") return save(settings_.out);
-    if (line.starts_with("/save ")) return save(line.substr(6));
+    if (line.starts_with("/save ") && line.size() > 6) return save(line.substr(6));
     if (line.starts_with('/')) {
       fail(Fault::usage, "unknown command " + line +
                              ": expected /image F, /save [DIR], /reset or /quit, or a question");
@@ -89,7 +89,7 @@ class Chat {
     inputs.emplace_back(image_path_);
     check_output_folder(folder, inputs);
     write_answer(folder, *answer_, *image_, session_->facts(image_path_, prompt_));
-    say("results  {}\n", (folder / "overlay.png").string());
+    say("results  {}\n", (folder / overlay_file).string());
   }
 
   const Settings& settings_;

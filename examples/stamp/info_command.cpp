@@ -77,8 +77,8 @@ template <class Entries>
           {"stored_type", c.stored_type}};
 }
 
-[[nodiscard]] Json of_folder(const Settings& s) {
-  const auto opened = checkpoint::open_checkpoint(s.model, s.base.value_or(""));
+[[nodiscard]] Json of_folder(const std::filesystem::path& folder, const Settings& s) {
+  const auto opened = checkpoint::open_checkpoint(folder, s.base.value_or(""));
   const Stamp<reference::Backend> stamp(opened.config);
   const auto expected = expected_tensors(stamp);
   std::set<std::string> wanted;
@@ -101,7 +101,7 @@ template <class Entries>
       if (!silent.empty()) warnings.push_back(silent);
     }
   }
-  return {{"folder", s.model.string()},
+  return {{"folder", folder.string()},
           {"base", opened.base.string()},
           {"adapter", opened.weights->adapter() != nullptr},
           {"config", config_json(opened.config)},
@@ -140,12 +140,11 @@ void print_plain(const Json& value, int depth = 0) {
 
 }  // namespace
 
-int info_command(const Settings& given) {
-  Settings s = given;
-  if (s.model.empty()) s.model = shipped_model();
+int info_command(const Settings& s) {
+  const std::filesystem::path model = model_folder(s);
   std::error_code ignored;
-  const bool file = std::filesystem::is_regular_file(s.model, ignored);
-  const Json report = file ? of_file(s.model) : of_folder(s);
+  const bool file = std::filesystem::is_regular_file(model, ignored);
+  const Json report = file ? of_file(model) : of_folder(model, s);
   if (s.json) {
     fmt::print("{}\n", report.dump(2, ' ', false, Json::error_handler_t::replace));
   } else {

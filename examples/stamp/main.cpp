@@ -9,106 +9,112 @@
 #include <system_error>
 #include <thread>
 
-#include "nearest_option.hpp"
+#include "allowed_values.hpp"
 #include "say.hpp"
 #include "settings.hpp"
 #include "standard_streams.hpp"
+#include "usage_sentence.hpp"
 
 namespace stamp::command {
 namespace {
 
 constexpr double largest_number = 1e9;
+/// What `choose` prefers for speed.
+const std::string fastest_type = "bf16 on cuda and where the processor multiplies it, else fp32";
 
-/// CLI::Range for numbers, but that NaN is in no range.
-[[nodiscard]] CLI::Validator between(double least, double most) {
-  const auto problem = [least, most](const std::string& text) {
-    double value = 0;
-    const bool inside = CLI::detail::lexical_cast(text, value) && value >= least && value <= most;
-    return inside ? "" : fmt::format("Value {} not in range {} to {}", text, least, most);
+/// An option or argument that names a file or a folder: the one place where an empty one is
+/// refused, which would stand for the current folder, or for nothing.
+template <class Path>
+CLI::Option* add_path(CLI::App& app, const std::string& names, Path& target,
+                      const std::string& text) {
+  const auto problem = [](const std::string& path) {
+    return path.empty() ? "expected a path, found an empty one" : "";
   };
-  return {problem, fmt::format("[{} - {}]", least, most)};
+  return app.add_option(names, target, text)->type_name("PATH")->check(CLI::Validator(problem, ""));
 }
 
 void add_model(CLI::App& app, Settings& s) {
-  app.add_option("-m,--model", s.model,
-                 "checkpoint folder in Hugging Face layout, or a PEFT LoRA adapter folder "
-                 "(default: the model that ships with the project)");
-  app.add_option("--base", s.base, "base checkpoint of an adapter folder");
+  add_path(app, "-m,--model", s.model,
+           "checkpoint folder in Hugging Face layout, or a PEFT LoRA adapter folder "
+           "(default: the model that ships with the project)");
+  add_path(app, "--base", s.base, "base checkpoint of an adapter folder");
 }
 
-void add_engine(CLI::App& app, Settings& s) {
+/// `type` tells the default of --dtype.
+void add_engine(CLI::App& app, Settings& s, const std::string& type) {
   app.add_option("--backend", s.backend, "reference, cpu or cuda (default: the fastest built)")
-      ->check(CLI::IsMember({"reference", "cpu", "cuda"}));
+      ->check(one_of({"reference", "cpu", "cuda"}));
   app.add_option("--dtype", s.dtype,
-                 "compute type: fp32, bf16, int8, fp8 or fp64 (default: bf16 where the "
-                 "processor multiplies it, else fp32; parity: fp32)")
-      ->check(CLI::IsMember({"fp32", "bf16", "int8", "fp8", "fp64"}));
+                 "compute type: fp32 and bf16 on every backend, int8 on cpu and cuda, fp8 on cuda, "
+                 "fp64 on reference (default: " +
+                     type + ")")
+      ->check(one_of({"fp32", "bf16", "int8", "fp8", "fp64"}));
   app.add_option("--threads", s.threads, "threads (default: the cores this process may use)")
-      ->check(CLI::Range(1, 1024));
-  app.add_flag("--quiet", s.quiet, "no progress on stderr");
+      ->check(between(1, 1024));
+  app.add_flag("-q,--quiet", s.quiet, "no progress on stderr");
 }
 
-void add_answer(CLI::App& app, Settings& s) {
+void add_answer(CLI::App& app, Settings& s, const std::string& type) {
   add_model(app, s);
-  add_engine(app, s);
+  add_engine(app, s, type);
   app.add_flag("--allow-special", s.allow_special,
                "special tokens typed in the prompt act as control tokens");
   app.add_option("--system", s.system, "system prompt (default: the chat template's)");
   app.add_option("--max-new-tokens", s.max_new_tokens, "longest answer in tokens (default 1024)")
-      ->check(CLI::Range(1, 1 << 20));
+      ->check(between(1, 1 << 20));
   app.add_option("--temperature", s.temperature, "sample at this temperature; 0 is greedy")
       ->check(between(0.0, largest_number));
   app.add_option("--top-p", s.top_p, "sample from the most probable tokens of this total")
       ->check(between(0.0, 1.0));
   app.add_option("--top-k", s.top_k, "sample from the K most probable tokens; 0 is all")
-      ->check(CLI::Range(0, 1 << 24));
+      ->check(between(0, 1 << 24));
   app.add_option("--repetition-penalty", s.repetition_penalty, "1 is none")
       ->check(between(1e-6, largest_number));
   app.add_option("--seed", s.seed, "seed of sampling (default 0)")
-      ->check(CLI::Range(Index{0}, std::numeric_limits<Index>::max()));
+      ->check(between(Index{0}, std::numeric_limits<Index>::max()));
   app.add_option("--draft", s.draft,
                  "guessed words that are checked in one pass; the answer stays the same (default: "
                  "3 on the cpu backend, 0 on others)")
-      ->check(CLI::Range(0, 3));
+      ->check(between(0, 3));
   app.add_option("--resize", s.resize, "which bicubic: pillow, torch-u8 or torch-f32")
-      ->check(CLI::IsMember({"pillow", "torch-u8", "torch-f32"}));
+      ->check(one_of({"pillow", "torch-u8", "torch-f32"}));
   app.add_option("--exif", s.exif, "apply: turn photos as people see them; or ignore")
-      ->check(CLI::IsMember({"apply", "ignore"}));
+      ->check(one_of({"apply", "ignore"}));
   app.add_option("--upsample", s.upsample, "bilinear (smooth) or nearest (as released)")
-      ->check(CLI::IsMember({"bilinear", "nearest"}));
+      ->check(one_of({"bilinear", "nearest"}));
   app.add_option("--min-pixels", s.min_pixels, "smallest resized area")
-      ->check(CLI::Range(Index{1}, Index{1} << 32));
+      ->check(between(Index{1}, Index{1} << 32));
   app.add_option("--max-pixels", s.max_pixels, "largest resized area")
-      ->check(CLI::Range(Index{1}, Index{1} << 32));
+      ->check(between(Index{1}, Index{1} << 32));
   app.add_option("--mask-positions", s.mask_positions,
                  "rotary positions of the mask tokens: text (as released) or grid")
-      ->check(CLI::IsMember({"text", "grid"}));
+      ->check(one_of({"text", "grid"}));
   app.add_option("--threshold", s.threshold, "a pixel is foreground where its logit is above")
       ->check(between(-largest_number, largest_number));
 }
 
 void add_sam(CLI::App& app, Settings& s) {
-  app.add_option("IMAGE", s.image, "PNG, JPEG, BMP or PNM file")->required();
-  app.add_option("-m,--model", s.model, "SAM checkpoint, a .safetensors file")->required();
-  app.add_option("-o,--out", s.out, "folder for the results (default stamp-out)");
+  add_path(app, "IMAGE", s.image, "PNG, JPEG, BMP or PNM file")->required();
+  add_path(app, "-m,--model", s.model, "SAM checkpoint, a .safetensors or .pth file")->required();
+  add_path(app, "-o,--out", s.out, "folder for the results (default stamp-out)");
   app.add_option("--point", s.points,
                  "X,Y in pixels, and ,- where it is background; may be given several times")
       ->allow_extra_args(false);
-  app.add_option("--points", s.points_file,
-                 "JSON file of points, [[x, y, label], ...] with label 1 or 0");
+  add_path(app, "--points", s.points_file,
+           "JSON file of points, [[x, y, label], ...] with label 1 or 0");
   app.add_option("--box", s.box, "X0,Y0,X1,Y1 in pixels: upper left and lower right corner");
-  app.add_option("--mask", s.mask, "coarse mask of the image's size: a picture, bright inside");
+  add_path(app, "--mask", s.mask, "coarse mask of the image's size: a picture, bright inside");
   app.add_option("--cascade", s.cascade,
                  "refine the coarse mask in N passes, as STAMP does; without points they are drawn")
-      ->check(CLI::Range(1, 100));
+      ->check(between(1, 100));
   app.add_flag("--several", s.several, "three masks: the whole, a part, a part of that");
   app.add_option("--seed", s.seed, "seed of the points that are drawn (default 0)")
-      ->check(CLI::Range(Index{0}, std::numeric_limits<Index>::max()));
+      ->check(between(Index{0}, std::numeric_limits<Index>::max()));
   app.add_option("--exif", s.exif, "apply: turn photos as people see them; or ignore")
-      ->check(CLI::IsMember({"apply", "ignore"}));
-  app.add_option("--activations", s.activations, "write every named tensor to this file");
+      ->check(one_of({"apply", "ignore"}));
+  add_path(app, "--activations", s.activations, "write every named tensor to this file");
   app.add_flag("--json", s.json, "result.json on stdout, too, and nothing else there");
-  add_engine(app, s);
+  add_engine(app, s, "fp32; on cuda fp32 and bf16 alone");
 }
 
 /// A sentence on one line, whatever a file name brought along.
@@ -137,15 +143,15 @@ int run(int argc, char** argv) {
   CLI::App* segment =
       subcommand("segment", "Answer a prompt about an image; one mask a <|seg|>",
                  "stamp segment photo.jpg \"the red mug\" --out result", segment_command);
-  segment->add_option("IMAGE", s.image, "PNG, JPEG, BMP or PNM file")->required();
+  add_path(*segment, "IMAGE", s.image, "PNG, JPEG, BMP or PNM file")->required();
   segment->add_option("PROMPT", s.prompt, "what to ask")->required();
-  segment->add_option("-o,--out", s.out, "folder for the results (default stamp-out)");
-  add_answer(*segment, s);
+  add_path(*segment, "-o,--out", s.out, "folder for the results (default stamp-out)");
+  add_answer(*segment, s, fastest_type + "; with --activations fp32");
   segment->add_option("--response", s.response, "take this as the answer; generate nothing");
   segment->add_flag("--explain", s.explain, "why this mask, or why none");
   segment->add_flag("--json", s.json, "result.json on stdout, too, and nothing else there");
-  segment->add_option("--refine", s.refine, "SAM checkpoint for refined masks");
-  segment->add_option("--activations", s.activations, "write every named tensor to this file");
+  add_path(*segment, "--refine", s.refine, "SAM checkpoint for refined masks");
+  add_path(*segment, "--activations", s.activations, "write every named tensor to this file");
 
   CLI::App* sam =
       subcommand("sam", "Masks from points, a box or a coarse mask, with SAM",
@@ -154,55 +160,56 @@ int run(int argc, char** argv) {
 
   CLI::App* chat = subcommand("chat", "Several rounds over one image; the cache is kept",
                               "stamp chat photo.jpg", chat_command);
-  chat->add_option("IMAGE", s.image, "the first image");
-  chat->add_option("-o,--out", s.out, "folder for the results (default stamp-out)");
-  add_answer(*chat, s);
+  add_path(*chat, "IMAGE", s.image, "the first image");
+  add_path(*chat, "-o,--out", s.out, "folder for the results (default stamp-out)");
+  add_answer(*chat, s, fastest_type);
 
   CLI::App* parity =
       subcommand("parity", "Compare layer by layer with activations that PyTorch exported",
                  "stamp parity --model DIR --activations run.safetensors", parity_command);
   add_model(*parity, s);
-  add_engine(*parity, s);
-  parity
-      ->add_option("--activations", s.activations,
-                   "file of export_activations.py or export_sam_activations.py")
+  add_engine(*parity, s, "fp32");
+  add_path(*parity, "--activations", s.activations,
+           "file of export_activations.py or export_sam_activations.py")
       ->required();
-  parity->add_option("--image", s.image, "the picture, for a run of SAM");
+  add_path(*parity, "--image", s.image, "the picture, for a run of SAM");
   parity->add_option("--tolerance", s.tolerance, "relative and absolute tolerance of one layer")
       ->check(between(0.0, largest_number));
   parity->add_option("--only", s.only, "only names that match this pattern (* and ?)");
-  parity->add_option("--json", s.json_file, "write the rows to this file");
+  add_path(*parity, "--json", s.json_file, "write the rows to this file");
 
   CLI::App* info =
       subcommand("info", "What a checkpoint folder, a safetensors or a .pth file holds",
                  "stamp info DIR", info_command);
-  info->add_option("DIR", s.model, "checkpoint folder, safetensors file or PyTorch file");
-  info->add_option("--base", s.base, "base checkpoint of an adapter folder");
+  add_path(*info, "DIR", s.model, "checkpoint folder, safetensors file or PyTorch file");
+  add_path(*info, "--base", s.base, "base checkpoint of an adapter folder");
   info->add_flag("--json", s.json, "as JSON");
 
   CLI::App* tokenize = subcommand("tokenize", "JSON strings on stdin to JSON arrays of ids",
                                   "echo '\"a red mug\"' | stamp tokenize DIR", tokenize_command);
-  tokenize->add_option("DIR", s.model, "folder with tokenizer.json, or vocab.json and merges.txt");
+  add_path(*tokenize, "DIR", s.model, "folder with tokenizer.json, or vocab.json and merges.txt");
   tokenize->add_flag("--decode", s.decode, "arrays of ids to strings instead");
   tokenize->add_flag("--allow-special", s.allow_special, "special tokens act as control tokens");
 
   CLI::App* convert =
       subcommand("convert", "A PyTorch checkpoint to safetensors; nothing in it is executed",
                  "stamp convert sam_vit_b_01ec64.pth sam_vit_b.safetensors", convert_command);
-  convert->add_option("IN", s.from, "PyTorch (.pth, .pt, .bin) or safetensors file")->required();
-  convert->add_option("OUT", s.to, "safetensors file to write")->required();
+  add_path(*convert, "IN", s.from, "PyTorch (.pth, .pt, .bin) or safetensors file")->required();
+  add_path(*convert, "OUT", s.to, "safetensors file to write")->required();
   convert
       ->add_option("--names", s.names,
                    "name a SAM's tensors as segment-anything (official) or as transformers "
                    "(huggingface) does (default: as IN names them)")
-      ->check(CLI::IsMember({"official", "huggingface"}));
-  convert->add_flag("--quiet", s.quiet, "no progress on stderr");
+      ->check(one_of({"official", "huggingface"}));
+  convert->add_flag("-q,--quiet", s.quiet, "no progress on stderr");
 
+  const auto words = words_of(app, argc, argv);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> reversed(words.rbegin(), words.rend());  // as CLI11 wants them
+    app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    say("stamp: wrong usage: {}\n", one_line(usage_sentence(app, error, argc, argv)));
+    say("stamp: wrong usage: {}\n", one_line(usage_sentence(app, error, words)));
     return static_cast<int>(Fault::usage);
   }
   if (s.threads == 0) s.threads = static_cast<Index>(std::thread::hardware_concurrency());

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wrong usage in one sentence, with the option that was probably meant.
+// The name that was probably meant, and how several are told.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <numeric>
 #include <string>
@@ -43,38 +42,20 @@ namespace stamp::command {
   return nearest;
 }
 
-/// What is wrong with a command line, in one sentence: CLI11's, except for a word that nobody
-/// knows, which is named with the nearest option or subcommand. Never shows more of a prompt than
-/// CLI11.
-[[nodiscard]] inline std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error,
-                                                int argc, char** argv) {
-  const auto meant = [](std::string problem, const std::string& nearest) {
-    return nearest.empty() ? problem : problem + " (did you mean " + nearest + "?)";
-  };
-  const auto used = app.get_subcommands();
-  const CLI::App& scope = used.empty() ? app : *used.front();
-  std::vector<std::string> options;
-  for (const CLI::Option* option : scope.get_options()) {
-    for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
-    for (const std::string& name : option->get_snames()) options.push_back("-" + name);
+/// `problem`, and what was probably meant.
+[[nodiscard]] inline std::string meant(std::string problem, const std::string& nearest) {
+  return nearest.empty() ? problem : problem + " (did you mean " + nearest + "?)";
+}
+
+/// "a, b or c" for the word `last` "or".
+[[nodiscard]] inline std::string listed(const std::vector<std::string>& names,
+                                        std::string_view last) {
+  std::string text;
+  for (std::size_t at = 0; at < names.size(); ++at) {
+    if (at > 0) text += at + 1 < names.size() ? ", " : " " + std::string(last) + " ";
+    text += names[at];
   }
-  for (int at = 1; at < argc; ++at) {
-    const std::string_view argument = argv[at];
-    if (argument == "--") break;
-    const std::string word(argument.substr(0, argument.find('=')));
-    if (word.size() < 3 || !word.starts_with("--")) continue;
-    if (std::find(options.begin(), options.end(), word) != options.end()) continue;
-    return meant(word + ": no such option", nearest_of(word, options));
-  }
-  if (used.empty() && argc > 1 && argv[1][0] != '-') {
-    std::vector<std::string> commands;
-    for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
-    return meant(std::string(argv[1]) +
-                     ": no such command: expected segment, chat, parity, info, "
-                     "tokenize or convert",
-                 nearest_of(argv[1], commands));
-  }
-  return error.what();
+  return text;
 }
 
 }  // namespace stamp::command

@@ -113,8 +113,8 @@ int compare_stamp(const Settings& s, const Choice& choice, const ExportedRun& ru
 /// A run of SAM names a file with --model, one of STAMP a folder.
 [[nodiscard]] Inputs inputs_of(const Settings& s) {
   std::error_code ignored;
-  const bool file = std::filesystem::is_regular_file(s.model, ignored);
-  Inputs inputs = file ? inputs_of_sam(s.model) : inputs_of_model(s);
+  const bool file = s.model && std::filesystem::is_regular_file(*s.model, ignored);
+  Inputs inputs = file ? inputs_of_sam(*s.model) : inputs_of_model(s);
   inputs.push_back(*s.activations);
   inputs.push_back(s.image);
   return inputs;
@@ -129,6 +129,9 @@ int parity_command(const Settings& s) {
     return compare_stamp(s, choice, read_exported_run(*s.activations));
   }
   require_type_of_sam(s);
+  if (!s.model) {
+    fail(Fault::usage, "--model: expected the SAM checkpoint of the recorded run, found none");
+  }
   const ExportedSamRun run = read_exported_sam_run(*s.activations);
   if (s.image.empty()) {
     fail(Fault::usage, "--image: expected the picture that SAM was asked about, " +

@@ -43,19 +43,20 @@ struct SamMask {
 
 template <class B>
 [[nodiscard]] std::vector<SamMask> masks_of(const Settings& s, SamModel<B>& model,
-                                            const Image& image, const Bitmap* coarse,
+                                            const Image& image, const TypedPrompt& typed,
+                                            const Bitmap* coarse,
                                             Recording<typename B::Number>* recording) {
   using Number = typename B::Number;
   const Recorder<Number> tap = Recorder<Number>(recording).within("sam");
   sam::Predictor<B> predictor(model.engine(), model.sam());
-  const auto typed = typed_points(s, image);
-  const auto box = typed_box(s, image);
   predictor.set_image(image, tap);
   sam::Prompt prompt;
-  for (const TypedPoint& point : typed) {
+  for (const TypedPoint& point : typed.points) {
     prompt.points.push_back(predictor.point(point.x, point.y, point.label));
   }
-  if (box) prompt.box = predictor.box((*box)[0], (*box)[1], (*box)[2], (*box)[3]);
+  if (const auto& box = typed.box) {
+    prompt.box = predictor.box((*box)[0], (*box)[1], (*box)[2], (*box)[3]);
+  }
   if (s.cascade) {
     const sam::CascadeOptions options{.passes = *s.cascade, .seed = s.seed.value_or(0)};
     auto result = prompt.points.empty()
@@ -99,7 +100,7 @@ template <class B>
   return {{"version", 1},
           {"image", {{"path", s.image.string()}, {"width", image.width}, {"height", image.height}}},
           {"masks", std::move(list)},
-          {"model", {{"path", s.model.string()}}},
+          {"model", {{"path", s.model->string()}}},
           {"backend", choice.backend},
           {"dtype", choice.dtype}};
 }
@@ -116,10 +117,11 @@ void write_activations(const std::filesystem::path& file, const Recording<Number
 }
 
 template <class B>
-int masks_about(const Settings& s, const Choice& choice, const Image& image, const Bitmap* coarse) {
-  auto model = open_sam<B>(s.model, choice, s.threads);
+int masks_about(const Settings& s, const Choice& choice, const Image& image,
+                const TypedPrompt& typed, const Bitmap* coarse) {
+  auto model = open_sam<B>(*s.model, choice, s.threads);
   Recording<typename B::Number> recording;
-  const auto masks = masks_of(s, model, image, coarse, s.activations ? &recording : nullptr);
+  const auto masks = masks_of(s, model, image, typed, coarse, s.activations ? &recording : nullptr);
   if (s.activations) write_activations(*s.activations, recording);
 
   const std::string result = result_json(s, choice, image, masks)
@@ -151,7 +153,7 @@ int masks_about(const Settings& s, const Choice& choice, const Image& image, con
 
 /// Before anything is computed: all of it can be written, and replaces nothing that is read.
 void check_outputs(const Settings& s) {
-  Inputs inputs = inputs_of_sam(s.model);
+  Inputs inputs = inputs_of_sam(*s.model);
   inputs.push_back(s.image);
   if (s.points_file) inputs.push_back(*s.points_file);
   if (s.mask) inputs.push_back(*s.mask);
@@ -191,7 +193,7 @@ std::vector<ParityRow> compare_sam(const Settings& s, const Choice& choice,
                                    Tolerance tolerance) {
   std::vector<ParityRow> rows;
   (void)with_engine(choice, [&]<class B>() {
-    auto model = open_sam<B>(s.model, choice, s.threads);
+    auto model = open_sam<B>(*s.model, choice, s.threads);
     rows = compare_run(run, replay(model, run, image), model.config(), tolerance);
     return 0;
   });
@@ -202,11 +204,11 @@ int sam_command(const Settings& s) {
   if (s.cascade && !s.mask) {
     fail(Fault::usage, "--cascade: expected a coarse mask to refine, --mask, found none");
   }
-  if (s.cascade && (!s.box.empty() || s.several)) {
+  if (s.cascade && (s.box || s.several)) {
     fail(Fault::usage,
          "--cascade: expected points alone beside the mask, found --box or --several");
   }
-  if (s.points.empty() && !s.points_file && s.box.empty() && !s.mask) {
+  if (s.points.empty() && !s.points_file && !s.box && !s.mask) {
     fail(Fault::usage, "prompt: expected --point, --points, --box or --mask, found none");
   }
   require_type_of_sam(s);
@@ -215,11 +217,9 @@ int sam_command(const Settings& s) {
   const ReadOptions reading{.exif = s.exif == "ignore" ? Exif::ignore : Exif::apply};
   const Image image = read_image(s.image, reading);
   const auto coarse = typed_mask(s, image, reading);
-  // Before anything is computed.
-  (void)typed_points(s, image);
-  (void)typed_box(s, image);
+  const TypedPrompt typed{.points = typed_points(s, image), .box = typed_box(s, image)};
   return with_engine(choice, [&]<class B>() {
-    return masks_about<B>(s, choice, image, coarse ? &*coarse : nullptr);
+    return masks_about<B>(s, choice, image, typed, coarse ? &*coarse : nullptr);
   });
 }
 

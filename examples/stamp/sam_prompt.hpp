@@ -110,8 +110,8 @@ inline void check_inside(double x, double y, const Image& image, Fault fault,
 /// The corners of --box, upper left first.
 [[nodiscard]] inline std::optional<std::array<double, 4>> typed_box(const Settings& s,
                                                                     const Image& image) {
-  if (s.box.empty()) return std::nullopt;
-  std::string_view rest = s.box;
+  if (!s.box) return std::nullopt;
+  std::string_view rest = *s.box;
   const auto numbers = leading_numbers(rest, 4);
   const auto width = static_cast<double>(image.width);
   const auto height = static_cast<double>(image.height);
@@ -122,10 +122,16 @@ inline void check_inside(double x, double y, const Image& image, Fault fault,
     fail(Fault::usage,
          fmt::format("--box: expected X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1 inside the image's {} x "
                      "{} pixels, found {}",
-                     image.width, image.height, checkpoint::printable(s.box)));
+                     image.width, image.height, checkpoint::printable(*s.box)));
   }
   return std::array<double, 4>{(*numbers)[0], (*numbers)[1], (*numbers)[2], (*numbers)[3]};
 }
+
+/// Points and box of the command line, parsed.
+struct TypedPrompt {
+  std::vector<TypedPoint> points;
+  std::optional<std::array<double, 4>> box;
+};
 
 /// The mask of --mask: foreground where the picture's first channel is over half of 255.
 [[nodiscard]] inline std::optional<Bitmap> typed_mask(const Settings& s, const Image& image,

@@ -54,7 +54,7 @@ int segment_command(const Settings& s) {
     fmt::print("{}\n", result);
   } else {
     fmt::print("{}\n", answer.text);
-    if (!s.quiet) say("results  {}\n", (s.out / "overlay.png").string());
+    if (!s.quiet) say("results  {}\n", (s.out / overlay_file).string());
   }
   return 0;
 }

@@ -15,9 +15,9 @@ namespace stamp::command {
 
 /// Values as typed; names and defaults are the contract of docs/command.md.
 struct Settings {
-  std::filesystem::path model;
+  std::optional<std::filesystem::path> model;
   std::optional<std::filesystem::path> base;
-  std::filesystem::path image;
+  std::filesystem::path image;  ///< empty where none was named
   std::string prompt;
   std::filesystem::path out = "stamp-out";
   std::string backend;
@@ -48,7 +48,7 @@ struct Settings {
   std::string only;
   std::vector<std::string> points;  ///< sam --point, as typed
   std::optional<std::filesystem::path> points_file;
-  std::string box;
+  std::optional<std::string> box;
   std::optional<std::filesystem::path> mask;
   std::optional<Index> cascade;  ///< passes
   bool several = false;
@@ -65,7 +65,7 @@ struct Settings {
 
 /// The checkpoint of --model, else the one that ships.
 [[nodiscard]] inline std::filesystem::path model_folder(const Settings& settings) {
-  return settings.model.empty() ? shipped_model() : settings.model;
+  return settings.model ? *settings.model : shipped_model();
 }
 
 int segment_command(const Settings& settings);

@@ -11,8 +11,7 @@
 namespace stamp::command {
 
 int tokenize_command(const Settings& s) {
-  const text::Tokenizer tokenizer =
-      text::read_tokenizer(s.model.empty() ? shipped_model() : s.model);
+  const text::Tokenizer tokenizer = text::read_tokenizer(model_folder(s));
   const auto reading =
       s.allow_special ? text::SpecialTokens::as_control : text::SpecialTokens::as_text;
   constexpr checkpoint::JsonLimits limits{.bytes = std::size_t{64} << 20U};

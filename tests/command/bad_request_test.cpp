@@ -38,6 +38,17 @@ Row option(int number, std::string name, Words more, int status, Words says) {
   return {number, std::move(name), "tied", words, status, std::move(says)};
 }
 
+/// A command line that is refused before any of its files is opened.
+Row usage(std::string name, Words words, Words says) {
+  const auto typed = [words = std::move(words)](const Site&) { return words; };
+  return {64, std::move(name), "tied", typed, 2, std::move(says)};
+}
+/// A path that is empty.
+Row empty_path(std::string name, Words words, const std::string& option) {
+  return usage("empty_" + std::move(name), std::move(words),
+               {option + ": expected a path, found an empty one"});
+}
+
 std::string big_endian(std::uint32_t value) {
   std::string bytes;
   for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift & 0xFF);
@@ -192,7 +203,8 @@ std::vector<Row> rows() {
       option(64, "temperature_nan", {"--temperature", "nan"}, 2, {"--temperature", "nan"}),
       option(64, "top_p_over_1", {"--top-p", "1.5"}, 2, {"--top-p", "1.5"}),
       option(64, "seed_negative", {"--seed=-1"}, 2, {"--seed", "-1"}),
-      option(64, "backend_unknown", {"--backend", "tpu"}, 2, {"--backend", "tpu", "reference"}),
+      option(64, "backend_unknown", {"--backend", "tpu"}, 2,
+             {"--backend: expected reference, cpu or cuda, found tpu (did you mean cpu?)"}),
       option(64, "backend_cuda", {"--backend", "cuda"}, 4, {"--backend cuda", "expected"}),
       option(64, "dtype_not_offered", {"--backend", "reference", "--dtype", "int8"}, 2,
              {"--dtype int8", "fp32"}),
@@ -207,12 +219,47 @@ std::vector<Row> rows() {
           {"type not offered: --dtype fp64: expected fp32, bf16, int8, fp8 on the cuda backend"}),
       option(64, "fp8_without_device", {"--backend", "cuda", "--dtype", "fp8"}, 4,
              {"--backend cuda", "expected"}),
-      option(64, "dtype_unknown", {"--dtype", "fp4"}, 2, {"--dtype", "fp4", "fp8"}),
+      option(64, "dtype_unknown", {"--dtype", "fp4"}, 2,
+             {"--dtype: expected fp32, bf16, int8, fp8 or fp64, found fp4 (did you mean fp8?)"}),
       option(64, "unknown_flag", {"--treshold", "1"}, 2,
              {"--treshold: no such option", "did you mean --threshold?"}),
       option(64, "device", {"--device", "cuda:7"}, 2, {"--device: no such option"}),
       option(64, "refine", {"--refine", "sam.pth"}, 3, {"sam.pth", "no such file"}),
-      option(64, "given_twice", {"--seed", "1", "--seed", "2"}, 2, {"--seed"}),
+      option(64, "given_twice", {"--seed", "1", "--seed", "2"}, 2,
+             {"--seed: expected once, found 2 times"}),
+      option(64, "no_value", {"--seed"}, 2, {"--seed: expected a value, found none"}),
+      option(64, "nearest_value", {"--upsample", "biliner"}, 2,
+             {"expected bilinear or nearest, found biliner (did you mean bilinear?)"}),
+      option(64, "text_for_a_number", {"--top-k", "many"}, 2,
+             {"--top-k: expected 0 to 16777216, found many"}),
+      usage("no_model_of_sam", {"sam", "a.png", "--point", "1,2"},
+            {"--model: expected SAM checkpoint, a .safetensors or .pth file, found none"}),
+      usage(
+          "no_quotes", {"segment", "a.png", "the", "red", "mug"},
+          {"segment: expected IMAGE and PROMPT (quote one of several words), found also red mug"}),
+      usage("no_arguments_expected", {"parity", "--activations", "a", "b", "c"},
+            {"parity: expected options alone, found also b c"}),
+      usage("option_before_the_command", {"--quiet", "segment", "a.png", "x"},
+            {"--quiet: expected behind the command"}),
+      usage(
+          "no_such_command", {"xyz"},
+          {"xyz: no such command: expected segment, sam, chat, parity, info, tokenize or convert"}),
+      empty_path("image", {"segment", "", "x"}, "IMAGE"),
+      empty_path("model", {"segment", "a.png", "x", "--model", ""}, "--model"),
+      empty_path("model_given_with_a_sign", {"segment", "a.png", "x", "--model="}, "--model"),
+      empty_path("model_before_a_word", {"segment", "--model=", "a.png", "x"}, "--model"),
+      empty_path("base", {"segment", "a.png", "x", "--base", ""}, "--base"),
+      empty_path("refine", {"segment", "a.png", "x", "--refine", ""}, "--refine"),
+      empty_path("out", {"segment", "a.png", "x", "--out", ""}, "--out"),
+      empty_path("activations", {"segment", "a.png", "x", "--activations", ""}, "--activations"),
+      empty_path("points", {"sam", "a.png", "-m", "b", "--points", ""}, "--points"),
+      empty_path("mask", {"sam", "a.png", "-m", "b", "--mask", ""}, "--mask"),
+      empty_path("sam", {"sam", "a.png", "-m", ""}, "--model"),
+      empty_path("chat", {"chat", ""}, "IMAGE"),
+      empty_path("json", {"parity", "--activations", "a", "--json", ""}, "--json"),
+      empty_path("info", {"info", ""}, "DIR"),
+      empty_path("tokenize", {"tokenize", ""}, "DIR"),
+      empty_path("convert", {"convert", "a", ""}, "OUT"),
       {64,
        "threads_0",
        "tied",
@@ -225,7 +272,12 @@ std::vector<Row> rows() {
        [](const Site&) { return Words{"segment", "a", "b", "--threads", "1000000000"}; },
        2,
        {"--threads", "1000000000", "1 to 1024"}},
-      {64, "no_subcommand", "tied", [](const Site&) { return Words{}; }, 2, {"subcommand"}},
+      {64,
+       "no_subcommand",
+       "tied",
+       [](const Site&) { return Words{}; },
+       2,
+       {"command: expected segment, sam"}},
       {64,
        "unknown_subcommand",
        "tied",
@@ -237,7 +289,7 @@ std::vector<Row> rows() {
        "tied",
        [](const Site&) { return Words{"segment", "a.png"}; },
        2,
-       {"PROMPT"}},
+       {"PROMPT: expected what to ask, found none"}},
       {64,
        "escape_in_flag",
        "tied",
@@ -288,6 +340,13 @@ TEST(LongPrompt, OfCombiningMarksTakesLinearTime) {  // row 44
   std::string marks = "a";
   for (int count = 0; count < 50'000; ++count) marks += "\u0301\u0316";
   expect_failure(ask(marks), 3, {"prompt gives", "tokens, limit 4096"});
+}
+TEST(EmptyPath, IsNoCommandOfChat) {  // row 64
+  for (const char* line : {"/image ", "/save "}) {
+    const Ended ended = ask(line);
+    EXPECT_EQ(ended.status, 2);
+    EXPECT_SAYS(ended.err, "expected /image F, /save [DIR]");
+  }
 }
 TEST(OddPrompt, MayHoldNulBytes) {  // row 42
   expect_success(ask("a\0b"s));

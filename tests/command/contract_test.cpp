@@ -69,7 +69,7 @@ std::map<std::string, std::string> answered(const Words& more, const fs::path& i
 }
 
 TEST(Help, NamesAnExampleForEverySubcommand) {
-  for (const char* name : {"segment", "chat", "parity", "info", "tokenize", "convert"}) {
+  for (const char* name : {"segment", "sam", "chat", "parity", "info", "tokenize", "convert"}) {
     const Ended help = run({name, "--help"});
     expect_success(help);
     EXPECT_SAYS(help.out, "Example: ");
@@ -80,6 +80,27 @@ TEST(Help, NamesAnExampleForEverySubcommand) {
   }
   expect_success(run({"--help"}));
   expect_success(run({"--version"}));
+}
+
+TEST(Help, TellsTheDefaultTypeOfEachCommand) {
+  const auto says = [](const char* command, const std::string& text) {
+    std::string help = run({command, "--help"}).out;
+    std::string words;  // however the lines are broken
+    for (const char letter : help) {
+      const bool space = letter == ' ' || letter == '\n';
+      if (!space || !words.ends_with(' ')) words += space ? ' ' : letter;
+    }
+    EXPECT_SAYS(words, text);
+  };
+  for (const char* command : {"segment", "sam", "chat", "parity"}) {
+    says(command, "int8 on cpu and cuda, fp8 on cuda, fp64 on reference");
+    says(command, "-q,--quiet");
+  }
+  says("segment", "else fp32; with --activations fp32)");
+  says("chat", "(default: bf16 on cuda and where the processor multiplies it, else fp32)");
+  says("sam", "(default: fp32; on cuda fp32 and bf16 alone)");
+  says("parity", "(default: fp32)");
+  says("sam", "SAM checkpoint, a .safetensors or .pth file");
 }
 
 class Results : public testing::TestWithParam<const char*> {};
@@ -183,6 +204,9 @@ TEST(Stderr, TellsProgressUnlessQuiet) {
   Words words = segment(tall, "x", site.model, site.out);
   EXPECT_EQ(run(words).err, "");
   std::erase(words, "--quiet");
+  words.emplace_back("-q");
+  EXPECT_EQ(run(words).err, "");
+  words.pop_back();
   const std::string told = run(words).err;
   for (const char* part : {"load ", "vision ", "prefill ", "mask ", "backend  cpu, "}) {
     EXPECT_SAYS(told, part);

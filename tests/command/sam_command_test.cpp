@@ -119,6 +119,7 @@ TEST(Sam, RefusesWhatItCannotMean) {
   refuses(2, {"--point", "1,2,?"}, {"X,Y,+", "1,2,?"});
   refuses(2, {"--box", "5,5,5,9"}, {"--box", "5,5,5,9"});
   refuses(2, {"--box", "5,5,9"}, {"--box", "5,5,9"});
+  refuses(2, {"--box", ""}, {"--box: expected X0,Y0,X1,Y1"});
   refuses(2, {"--cascade", "3"}, {"--cascade", "--mask"});
   refuses(2, {"--point", "1,2", "--backend", "cuda", "--dtype", "fp8"},
           {"--dtype fp8: expected fp32, bf16 for SAM on the cuda backend"});

@@ -48,6 +48,8 @@ TEST(SamParity, NamesTheFirstTensorThatDiffersInTheOrderOfTheComputation) {
 
 TEST(SamParity, NeedsThePictureThatWasAskedAbout) {
   expect_failure(run(parity(cascade)), 2, {"--image", "wide.png"});
+  expect_failure(run({"parity", "--activations", cascade, "--image", wide}), 2,
+                 {"--model: expected the SAM checkpoint of the recorded run, found none"});
   expect_failure(run(parity(cascade, {"--image", tall})), 3,
                  {"prompt.coarse", "90 rows of 61 pixels", "62 rows of 105"});
   expect_failure(run(parity(cascade, {"--image", "none.png"})), 3, {"none.png"});
