@@ -15,6 +15,17 @@ namespace stamp::command {
   return {.exif = s.exif == "ignore" ? Exif::ignore : Exif::apply};
 }
 
+/// What can be refused before a model is loaded. Throws Error{usage} and, for words that are not
+/// UTF-8, Error{input}.
+inline void check_request(const Settings& s) {
+  if (s.min_pixels && s.max_pixels && *s.min_pixels > *s.max_pixels) {
+    fail(Fault::usage, fmt::format("--min-pixels: expected at most --max-pixels {}, found {}",
+                                   *s.max_pixels, *s.min_pixels));
+  }
+  if (s.system) text::require_utf8(*s.system, "system prompt");
+  if (s.response) text::require_utf8(*s.response, "response");
+}
+
 /// The checkpoint's sampling with what the command line changes: a temperature of 0 is greedy,
 /// any other, and top-p or top-k alone, samples.
 [[nodiscard]] inline text::Sampling sampling_of(const Settings& s, text::Sampling sampling) {
@@ -50,10 +61,6 @@ namespace stamp::command {
   options.mask_positions = s.mask_positions == "grid" ? MaskPositions::grid : MaskPositions::text;
   options.upsample = upsample_named(s.upsample);
   options.threshold = s.threshold;
-  if (s.min_pixels && s.max_pixels && *s.min_pixels > *s.max_pixels) {
-    fail(Fault::usage, fmt::format("--min-pixels: expected at most --max-pixels {}, found {}",
-                                   *s.max_pixels, *s.min_pixels));
-  }
   return options;
 }
 

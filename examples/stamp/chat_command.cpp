@@ -106,6 +106,7 @@ class Chat {
 
 int chat_command(const Settings& s) {
   const Choice choice = choose(s, Prefer::speed);
+  check_request(s);
   return Chat(s, choice).run();
 }
 

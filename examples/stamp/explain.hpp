@@ -15,8 +15,9 @@ namespace stamp::command {
 /// less than 0.12 from one half (|logit - threshold| < 0.5).
 [[nodiscard]] inline std::string explanation(const Answer& answer, const SegmentOptions& options) {
   constexpr double near = 0.5;
-  std::string text = fmt::format("answer   \"{}\", {} tokens after a prompt of {}\n", answer.text,
-                                 answer.output_ids.size(), answer.input_ids.size());
+  std::string text = fmt::format(
+      "answer   \"{}\", {} {} after a prompt of {}\n", answer.text, answer.output_ids.size(),
+      answer.output_ids.size() == 1 ? "token" : "tokens", answer.input_ids.size());
   std::string advice;
   if (answer.masks.empty()) {
     text += "masks    none: the answer holds no <|seg|>, so nothing was segmented\n";

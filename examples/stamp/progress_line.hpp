@@ -57,7 +57,7 @@ class ProgressLine {
     if (last_.total > 1) {
       units = fmt::format("{}/{}", last_.done, last_.total);
     } else if (last_.total == 0) {
-      units = fmt::format("{} tokens", last_.done);
+      units = fmt::format("{} {}", last_.done, last_.done == 1 ? "token" : "tokens");
     }
     if (terminal_) {
       const Index filled = last_.total > 0 ? width * last_.done / last_.total : last_.done % width;

@@ -26,6 +26,8 @@ void check_outputs(const Settings& s) {
 
 int segment_command(const Settings& s) {
   const Choice choice = choose(s, s.activations ? Prefer::exactness : Prefer::speed);
+  check_prompt(s.prompt);
+  check_request(s);
   check_outputs(s);
   const Image image = read_image(s.image, read_options(s));
 

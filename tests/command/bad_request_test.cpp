@@ -91,6 +91,31 @@ std::vector<Row> rows() {
       prompt(40, "prompt_overlong", "\xC0\xAF", {"prompt is not UTF-8 at byte 0"}),
       prompt(40, "prompt_surrogate", "x\xED\xA0\x80", {"prompt is not UTF-8 at byte 1"}),
       prompt(41, "prompt_empty", "", {"prompt empty"}),
+      {40,
+       "prompt_before_the_model",
+       "tied",
+       [](const Site& s) { return segment(tall, "\xC0\xAF", "none", s.out); },
+       3,
+       {"prompt is not UTF-8 at byte 0"}},
+      {41,
+       "prompt_empty_before_the_model",
+       "tied",
+       [](const Site& s) { return segment(tall, "", "none", s.out); },
+       3,
+       {"prompt empty"}},
+      option(43, "image_grown_too_far", {"--min-pixels", "4000000"}, 3,
+             {"tokens, limit 4096", "for the image: try a smaller --min-pixels"}),
+      {43,
+       "image_too_large",
+       "tied",
+       [](const Site& s) {
+         return segment(s.write("large.pgm", "P5 2000 2000 255\n" + std::string(4'000'000, 'x')),
+                        "the mug", s.model, s.out, {"--max-pixels", "4000000"});
+       },
+       3,
+       {"tokens, limit 4096", "for the image: try a smaller --max-pixels"}},
+      option(64, "min_pixels_beyond_all", {"--min-pixels", "4294967296"}, 2,
+             {"more than 2^26 pixels: try a smaller --min-pixels"}),
       prompt(43, "prompt_long", std::string(100'000, 'x'), {"prompt gives", "tokens, limit 4096"}),
       option(40, "response_not_utf8", {"--response", "\xC3\x28"}, 3,
              {"response is not UTF-8 at byte 0"}),
@@ -199,6 +224,14 @@ std::vector<Row> rows() {
       option(64, "max_pixels_negative", {"--max-pixels=-5"}, 2, {"--max-pixels", "-5"}),
       option(64, "pixels_crossed", {"--min-pixels", "5000", "--max-pixels", "4000"}, 2,
              {"--min-pixels", "4000", "5000"}),
+      {64,
+       "pixels_crossed_before_the_model",
+       "tied",
+       [](const Site& s) {
+         return segment(tall, "x", "none", s.out, {"--min-pixels", "5000", "--max-pixels", "4000"});
+       },
+       2,
+       {"--min-pixels: expected at most --max-pixels 4000, found 5000"}},
       option(64, "threshold_nan", {"--threshold", "nan"}, 2, {"--threshold", "nan"}),
       option(64, "temperature_nan", {"--temperature", "nan"}, 2, {"--temperature", "nan"}),
       option(64, "top_p_over_1", {"--top-p", "1.5"}, 2, {"--top-p", "1.5"}),
@@ -376,6 +409,9 @@ TEST(Answer, ThatNeverEndsIsCutAndSaysSo) {  // row 63
   const Ended ended = run(segment(tall, "x", site.model, site.out, {"--max-new-tokens", "5"}));
   expect_success(ended);
   EXPECT_SAYS(ended.err, "the answer was cut at 5 tokens (--max-new-tokens)");
+  EXPECT_SAYS(run(segment(tall, "x", site.model, site.out, {"--max-new-tokens", "1"})).err,
+              "the answer was cut at 1 token (--max-new-tokens)");
+  expect_success(run(segment(tall, "x", site.model, site.out, {"--max-new-tokens", "5"})));
   EXPECT_EQ(json::parse(files::read(site.out / "result.json"))["output_ids"].size(), 5U);
 }
 

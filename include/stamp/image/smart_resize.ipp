@@ -22,6 +22,7 @@ Extent smart_resize(Index width, Index height, Index factor, Index min_pixels, I
   // Python's round(): halves go to the even neighbour, which is nearbyint's default mode.
   double to_width = std::nearbyint(w / step) * step;
   double to_height = std::nearbyint(h / step) * step;
+  const char* way_out = "--max-pixels";
   if (to_width * to_height > static_cast<double>(max_pixels)) {
     const double shrink = std::sqrt(w * h / static_cast<double>(max_pixels));
     to_width = std::max(step, std::floor(w / shrink / step) * step);
@@ -30,11 +31,13 @@ Extent smart_resize(Index width, Index height, Index factor, Index min_pixels, I
     const double grow = std::sqrt(static_cast<double>(min_pixels) / (w * h));
     to_width = std::ceil(w * grow / step) * step;
     to_height = std::ceil(h * grow / step) * step;
+    way_out = "--min-pixels";
   }
   constexpr double largest_area = 1 << 26;
   if (to_width * to_height > largest_area) {
     fail(Fault::usage, "image size: min_pixels " + std::to_string(min_pixels) + " and max_pixels " +
-                           std::to_string(max_pixels) + " ask for more than 2^26 pixels");
+                           std::to_string(max_pixels) +
+                           " ask for more than 2^26 pixels: try a smaller " + way_out);
   }
   return {static_cast<Index>(to_width), static_cast<Index>(to_height)};
 }

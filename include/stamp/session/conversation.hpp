@@ -60,6 +60,12 @@ template <Backend B>
   return processor;
 }
 
+/// Throws Error{input} for a prompt that no conversation takes: empty, or not UTF-8.
+inline void check_prompt(std::string_view prompt) {
+  if (prompt.empty()) fail(Fault::input, "prompt empty: expected a question, found no text");
+  text::require_utf8(prompt, "prompt");
+}
+
 /// Keeps the model by reference. The KV cache holds all rounds: a second question about an image
 /// costs neither the vision tower nor the first question again.
 template <Backend B>
@@ -100,20 +106,20 @@ class Conversation {
   }
 
   [[nodiscard]] Answer answer_to(std::string_view prompt, const SegmentOptions& options) {
-    if (prompt.empty()) fail(Fault::input, "prompt empty: expected a question, found no text");
+    check_prompt(prompt);
     Stopwatch watch;
     Answer answer = frame_;
     frame_.timings = {};
     std::vector<text::Turn> turns = turns_with(prompt, options);
     const auto ids = text::apply_chat_template(model_.tokenizer(), model_.control(), turns,
                                                text::GenerationPrompt::open);
-    check_length(ids.size());
+    check_length(ids.size(), turns, options);
     std::vector<text::TokenId> forced;
     if (options.response) {
       forced =
           model_.tokenizer().encode(*options.response, text::SpecialTokens::as_control, "response");
       forced.push_back(model_.control().im_end);
-      check_length(ids.size() + forced.size());
+      check_length(ids.size() + forced.size(), turns, options);
     }
     const std::size_t begin = dialogue_.tokens().size();
     see(answer, options, watch);
@@ -169,12 +175,25 @@ class Conversation {
     return turns;
   }
 
-  void check_length(std::size_t tokens) const {
+  /// Names the way out where the images alone leave no room for a question.
+  void check_length(std::size_t tokens, std::span<const text::Turn> turns,
+                    const SegmentOptions& options) const {
     const Index limit = model_.config().text.max_position_embeddings;
-    if (static_cast<Index>(tokens) > limit) {
-      fail(Fault::input,
-           "prompt gives " + std::to_string(tokens) + " tokens, limit " + std::to_string(limit));
+    if (static_cast<Index>(tokens) <= limit) return;
+    Index of_images = 0;
+    for (const text::Turn& turn : turns) {
+      for (const auto& part : turn.parts) {
+        if (const auto* image = std::get_if<text::ImagePart>(&part)) of_images += image->tokens;
+      }
     }
+    std::string way_out;
+    if (of_images > limit / 2) {
+      const bool grown = frame_.width * frame_.height < processor_for(model_, options).min_pixels;
+      way_out = ", " + std::to_string(of_images) + " of them for the image: try a smaller " +
+                (grown ? "--min-pixels" : "--max-pixels");
+    }
+    fail(Fault::input, "prompt gives " + std::to_string(tokens) + " tokens, limit " +
+                           std::to_string(limit) + way_out);
   }
 
   /// The vision tower, when an image has been shown since the last question.
@@ -325,7 +344,8 @@ class Conversation {
         !answer.output_ids.empty() && answer.output_ids.back() == model_.control().im_end;
     if (!ended) {
       answer.notes.push_back("the answer was cut at " + std::to_string(options.max_new_tokens) +
-                             " tokens (--max-new-tokens)");
+                             (options.max_new_tokens == 1 ? " token" : " tokens") +
+                             " (--max-new-tokens)");
     }
   }
 
