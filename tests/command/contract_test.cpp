@@ -368,6 +368,9 @@ TEST(Info, TellsOfFoldersFilesAndAdapters) {
   const json warnings = report({"info", site.model, "--json"})["warnings"];
   EXPECT_EQ(warnings, json({"model.norm.weight has 1 non-finite values, first at index 5",
                             "visual.blocks.0.norm1.weight: all 24 values are zero"}));
+  expect_failure(run({"info", tall}), 3, {"tall.png: this is a PNG picture; expected a file of"});
+  expect_failure(run({"info", goldens / "images/jpeg_420.jpg"}), 3, {"this is a JPEG picture"});
+  expect_failure(run({"info", site.model / "config.json"}), 3, {"config.json: this is JSON;"});
   fs::remove(site.model / "config.json");
   expect_failure(run({"info", site.model}), 3, {"config.json", "no such file"});
 }

@@ -134,6 +134,8 @@ TEST(Convert, RefusesHostileFilesAndLeavesNothing) {  // rows 66 to 72
       {made("any.zip", files::zip({{.name = "readme.txt", .data = "x"}})),
        {"any.zip", "readme.txt"}},
       {made("any.pickle", "\x80\x02}."), {"any.pickle", "not PyTorch's"}},
+      {tall, {"tall.png: this is a PNG picture; expected a file of tensors"}},
+      {tied / "config.json", {"config.json: this is JSON; expected a file of tensors"}},
       {made("empty.pth", ""), {"empty.pth: header too small"}},
       {made("reserved.pth", files::pth_of({{"__metadata__", {1}}})), {"__metadata__"}},
       {pth / "script.pth", {"script.pth", "is compressed"}},

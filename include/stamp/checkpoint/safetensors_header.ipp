@@ -53,6 +53,15 @@ class HeaderReader {
     }
   }
 
+  /// What a file is whose first bytes are no header's length; empty where they do not tell.
+  [[nodiscard]] std::string_view other_kind() const {
+    if (file_.starts_with("\x89PNG")) return "a PNG picture";
+    if (file_.starts_with("\xFF\xD8\xFF")) return "a JPEG picture";
+    if (file_.starts_with("GIF8")) return "a GIF picture";
+    const auto first = std::find_if_not(file_.begin(), file_.end(), is_space);
+    return first != file_.end() && (*first == '{' || *first == '[') ? "JSON" : "";
+  }
+
   [[nodiscard]] Json document() {
     if (file_.size() >= 2) refuse_other_formats();
     if (file_.size() < 8) {
@@ -63,6 +72,9 @@ class HeaderReader {
       length = length << 8 | static_cast<unsigned char>(file_[byte]);
     }
     if (length > limits_.header_bytes) {
+      if (const auto kind = other_kind(); !kind.empty()) {
+        stop("this is " + std::string(kind) + "; expected a file of tensors");
+      }
       stop("header length " + std::to_string(length) + " exceeds " +
            std::to_string(limits_.header_bytes));
     }

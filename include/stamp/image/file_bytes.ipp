@@ -2,16 +2,13 @@
 // Definitions of <stamp/image/file_bytes.hpp>.
 #pragma once
 
+#include <stamp/checkpoint/utf8.hpp>
 #include <stamp/image/file_bytes.hpp>
 
 namespace stamp::detail {
 
 std::string printable(const std::filesystem::path& path) {
-  std::string text = path.string();
-  for (char& letter : text) {
-    if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F) letter = '?';
-  }
-  return text;
+  return checkpoint::printable(path.native(), 4096);
 }
 
 void fail_to_open(int code) {

@@ -19,7 +19,8 @@ namespace detail {
 }  // namespace detail
 
 /// Throws Error{input}: "format X not supported, use JPEG or PNG" for a format known by name,
-/// "not a supported image (found magic ..)" for anything else.
+/// "truncated PNG" for a part of a signature, "not a supported image (found magic ..)" for anything
+/// else.
 [[nodiscard]] ImageFormat image_format(detail::Bytes bytes);
 
 }  // namespace stamp

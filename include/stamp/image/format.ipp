@@ -59,11 +59,19 @@ ImageFormat image_format(detail::Bytes bytes) {
       whitespace.find(static_cast<char>(bytes[2])) != std::string_view::npos) {
     return ImageFormat::pnm;
   }
+  for (const std::string_view signature : {"\x89PNG\r\n\x1a\n", "\xFF\xD8\xFF"}) {
+    const bool starts = bytes.size() > 1 && bytes.size() < signature.size() &&
+                        begins_with(bytes, signature.substr(0, bytes.size()));
+    if (!starts) continue;
+    fail(Fault::input, std::string("truncated ") + (signature[1] == 'P' ? "PNG" : "JPEG") +
+                           ": expected its signature of " + std::to_string(signature.size()) +
+                           " bytes, found " + std::to_string(bytes.size()));
+  }
   if (const std::string_view name = detail::unsupported_format(bytes); !name.empty()) {
     fail(Fault::input, "format " + std::string(name) + " not supported, use JPEG or PNG");
   }
-  fail(Fault::input,
-       "not a supported image (found magic " + detail::shown_magic(bytes) + "), use JPEG or PNG");
+  fail(Fault::input, "not a supported image (found magic " + detail::shown_magic(bytes) +
+                         "), use JPEG, PNG, BMP or PNM");
 }
 
 }  // namespace stamp
