@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <stamp/checkpoint/folder.hpp>
+#include <stamp/checkpoint/sam_weights.hpp>
 #include <vector>
 
 #include "settings.hpp"
@@ -17,8 +18,9 @@ using Inputs = std::vector<std::filesystem::path>;
   return checkpoint::checkpoint_folders(model_folder(s), s.base.value_or(""));
 }
 
-/// A SAM checkpoint, and what tells its sizes.
-[[nodiscard]] inline Inputs inputs_of_sam(const std::filesystem::path& file) {
+/// A SAM checkpoint, and what tells its sizes. Throws as opening it does.
+[[nodiscard]] inline Inputs inputs_of_sam(const std::filesystem::path& given) {
+  const auto file = checkpoint::sam_file(given);
   return {file, file.parent_path() / "config.json"};
 }
 

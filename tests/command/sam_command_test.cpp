@@ -60,6 +60,27 @@ TEST(Sam, ReadsTheNamesOfTransformersToo) {
             files::read(folder / "released" / "mask-0.png"));
 }
 
+TEST(Sam, OpensTheFolderThatTransformersWrites) {
+  const TemporaryFolder folder;
+  Words words = sam(folder / "file", {"--point", "50,30"});
+  expect_success(run(words));
+  words[3] = sam_file.parent_path();
+  words[5] = folder / "folder";
+  expect_success(run(words));
+  EXPECT_EQ(files::read(folder / "folder" / "mask-0.png"),
+            files::read(folder / "file" / "mask-0.png"));
+  expect_success(run(segment(wide, "the mug", tied, folder / "refined",
+                             {"--response", "It is <|seg|>", "--threshold", "-1000000", "--refine",
+                              sam_file.parent_path()})));
+  EXPECT_TRUE(fs::exists(folder / "refined" / "mask-0-refined.png"));
+
+  words[3] = folder / "empty";
+  fs::create_directory(words[3]);
+  expect_failure(run(words), 3, {"empty: is a folder: expected a SAM checkpoint", "no such file"});
+  files::write(folder / "empty/sam_vit_b.pth", "");
+  expect_failure(run(words), 3, {"model.safetensors, found", "sam_vit_b.pth, name that one"});
+}
+
 TEST(Sam, RemovesWhatAnEarlierRunLeft) {
   const TemporaryFolder folder;
   const fs::path out = folder / "out";

@@ -3,6 +3,7 @@
 // has either those names or the ones of transformers' SamModel.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <stamp/checkpoint/sam_names.hpp>
 #include <stamp/checkpoint/tensor_file.hpp>
@@ -11,6 +12,10 @@
 #include <string_view>
 
 namespace stamp::checkpoint {
+
+/// Where a SAM's weights are: `path` itself, or model.safetensors where it is a folder, as
+/// transformers writes it. Throws Error{input} for a folder without it, with the file to name.
+[[nodiscard]] std::filesystem::path sam_file(const std::filesystem::path& path);
 
 /// Owns the file; the tensors that it hands out live as long as it does. Safe to read from several
 /// threads.

@@ -6,6 +6,23 @@
 
 namespace stamp::checkpoint {
 
+std::filesystem::path sam_file(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return path;
+  const fs::path inside = path / "model.safetensors";
+  if (fs::exists(inside, ignored)) return inside;
+  std::string other = "no such file";
+  for (const auto& entry : fs::directory_iterator(path, ignored)) {
+    const fs::path kind = entry.path().extension();
+    if (kind == ".pth" || kind == ".safetensors") other = shown(entry.path()) + ", name that one";
+  }
+  fail(Fault::input, shown(path) +
+                         ": is a folder: expected a SAM checkpoint, or a folder that holds "
+                         "model.safetensors, found " +
+                         other);
+}
+
 SamWeights::SamWeights(TensorFile file) : file_(std::move(file)) {
   const auto naming = sam_naming(file_.names());
   if (!naming) return;

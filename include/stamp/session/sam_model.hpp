@@ -43,10 +43,10 @@ template <SamBackend B>
 class SamModel {
  public:
   /// Opens a `.pth` or a safetensors file with the released names or those of transformers'
-  /// SamModel. Throws Error{input} that names the file and
+  /// SamModel, or the folder that transformers writes. Throws Error{input} that names the file and
   /// the tensor or field, Error{resource} when memory is missing.
   SamModel(const std::filesystem::path& file, std::unique_ptr<B> engine)
-      : parts_(std::make_unique<Parts>(file, std::move(engine))) {}
+      : parts_(std::make_unique<Parts>(checkpoint::sam_file(file), std::move(engine))) {}
 
   [[nodiscard]] B& engine() { return *parts_->engine; }
   [[nodiscard]] const sam::Sam<B>& sam() const { return parts_->sam; }
