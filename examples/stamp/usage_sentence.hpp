@@ -76,6 +76,10 @@ namespace stamp::command {
 
 /// Words that `scope` has no place for, in the order in which they were typed.
 [[nodiscard]] inline std::string extras_sentence(const CLI::App& scope) {
+  const auto extras = scope.remaining();
+  for (const std::string& word : extras) {
+    if (word.size() == 2 && word.starts_with('-')) return word + ": no such option";
+  }
   std::vector<std::string> names;
   for (const CLI::Option* option : scope.get_options()) {
     if (option->get_positional()) names.push_back(option->get_name());
@@ -83,7 +87,7 @@ namespace stamp::command {
   const std::string expected =
       names.empty() ? "options alone" : listed(names, "and") + " (quote one of several words)";
   return fmt::format("{}: expected {}, found also {}", scope.get_name(), expected,
-                     checkpoint::printable(fmt::format("{}", fmt::join(scope.remaining(), " "))));
+                     checkpoint::printable(fmt::format("{}", fmt::join(extras, " "))));
 }
 
 /// What is wrong with a command line, in one sentence.
@@ -96,7 +100,9 @@ namespace stamp::command {
   if (used.empty()) {
     const auto names = command_names(app);
     const std::string expected = "expected " + listed(names, "or");
-    if (words.empty()) return "command: " + expected + ", found none";
+    if (words.empty() || words.front().starts_with('-')) {
+      return "command: " + expected + ", found " + (words.empty() ? "none" : "an option first");
+    }
     return meant(checkpoint::printable(words.front()) + ": no such command: " + expected,
                  nearest_of(words.front(), names));
   }
@@ -105,6 +111,13 @@ namespace stamp::command {
   if (kind == CLI::ExitCodes::ExtrasError) {
     if (scope.remaining_size() > 0) return extras_sentence(scope);
     return fmt::format("{}: expected behind the command", fmt::join(app.remaining(), " "));
+  }
+  if (kind == CLI::ExitCodes::ConversionError) {  // of flags alone: values are checked before
+    const std::size_t name = std::min(sentence.find("--"), sentence.size());
+    const auto rest = std::string_view(sentence).substr(name);
+    if (const CLI::Option* flag = option_of(scope, rest); flag != nullptr) {
+      return flag->get_name() + ": expected no value, found one";
+    }
   }
   const CLI::Option* option = option_of(scope, sentence);
   if (option == nullptr) return sentence;

@@ -276,6 +276,11 @@ std::vector<Row> rows() {
           {"segment: expected IMAGE and PROMPT (quote one of several words), found also red mug"}),
       usage("no_arguments_expected", {"parity", "--activations", "a", "b", "c"},
             {"parity: expected options alone, found also b c"}),
+      usage("short_option_unknown", {"segment", "a.png", "x", "-x"}, {"usage: -x: no such option"}),
+      usage("value_for_a_flag", {"segment", "a.png", "x", "--quiet=very"},
+            {"--quiet: expected no value, found one"}),
+      usage("no_command_but_an_option", {"-q"},
+            {"command: expected segment, sam", "found an option first"}),
       usage("option_before_the_command", {"--quiet", "segment", "a.png", "x"},
             {"--quiet: expected behind the command"}),
       usage(

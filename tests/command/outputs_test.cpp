@@ -142,8 +142,9 @@ TEST(Outputs, DoNotReplaceWhatParityReads) {
 TEST(Outputs, DoNotReplaceEachOther) {
   const Desk desk;
   const fs::path fresh = desk.folder / "o2";  // not there yet
-  for (const char* name : {"result.json", "mask-0.png", "overlay.png", "logits.safetensors",
-                           "mask-12-refined.png", ".partial", "./result.json", "x/../mask-1.png"}) {
+  for (const char* name :
+       {"result.json", "mask-0.png", "overlay.png", "logits.safetensors", "mask-12-refined.png",
+        ".partial", ".partial/run.safetensors", "./result.json", "x/../mask-1.png"}) {
     for (const fs::path& results : {desk.out, fresh}) {
       Words words = desk.segment({"--activations", results / name});
       *(std::find(words.begin(), words.end(), "--out") + 1) = results.string() + "/";
