@@ -8,6 +8,7 @@
 #include <stamp/cuda/faults.hpp>
 #include <stamp/cuda/pool.hpp>
 #include <stamp/cuda/probe.hpp>
+#include <stamp/cuda/status.hpp>
 
 namespace stamp::cuda {
 
@@ -16,9 +17,19 @@ namespace {
 /// Set by the first kernel fault of the process: its context is lost for good.
 std::atomic<bool> lost{false};
 
-/// Errors after which the driver accepts no more work from this process.
+constexpr const char* no_further_work = "cuda: no further work: a kernel has failed before";
+
+// Errors that have names in later toolkits than the first that can build this.
+constexpr int error_contained = 226;
+constexpr int error_tensor_memory_leak = 721;
+
+/// Errors after which the driver accepts no more work from this process. All but three are those of
+/// which the runtime's manual says that the process must be started again; of an uncorrectable
+/// error of memory or NVLink, and of a destroyed context, it does not say so, but nothing that was
+/// computed or is held can be trusted after them. cudaErrorUnknown is not among them: it may well
+/// be one call's alone, and where it is not every later call fails on its own.
 [[nodiscard]] bool is_fault(cudaError_t status) {
-  switch (status) {
+  switch (static_cast<int>(status)) {
     case cudaErrorIllegalAddress:
     case cudaErrorMisalignedAddress:
     case cudaErrorIllegalInstruction:
@@ -29,21 +40,16 @@ std::atomic<bool> lost{false};
     case cudaErrorLaunchTimeout:
     case cudaErrorAssert:
     case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorMpsClientTerminated:
+    case cudaErrorExternalDevice:
+    case error_contained:
+    case error_tensor_memory_leak:
       return true;
     default:
       return false;
   }
-}
-
-void check(cudaError_t status,
-           const std::source_location& where = std::source_location::current()) {
-  if (status == cudaSuccess) return;
-  (void)cudaGetLastError();  // an error that is not sticky is reported once
-  if (is_fault(status)) {
-    lost = true;
-    fail(Fault::resource, kernel_fault(cudaGetErrorString(status), place(where)));
-  }
-  fail(Fault::resource, call_failed(cudaGetErrorString(status), place(where)));
 }
 
 struct DeviceMemory {
@@ -58,7 +64,7 @@ struct DeviceMemory {
     return memory;
   }
   static void release(void* memory) noexcept {
-    if (!lost) (void)cudaFree(memory);  // waits for the device
+    if (!lost) succeeded(cudaFree(memory));  // waits for the device
   }
 };
 
@@ -70,6 +76,28 @@ struct Slot {
 };
 
 }  // namespace
+
+void check(cudaError_t status, const std::source_location& where) {
+  if (status == cudaSuccess) return;
+  if (is_fault(status)) {
+    lost = true;
+    fail(Fault::resource, kernel_fault(cudaGetErrorString(status), place(where)));
+  }
+  (void)cudaGetLastError();  // an error that is not sticky is reported once
+  if (status == cudaErrorMemoryAllocation) {
+    fail_out_of_memory("memory for the call at " + place(where));
+  }
+  fail(Fault::resource, call_failed(cudaGetErrorString(status), place(where)));
+}
+
+bool succeeded(cudaError_t status) noexcept {
+  if (is_fault(status)) {
+    lost = true;
+  } else if (status != cudaSuccess) {
+    (void)cudaGetLastError();
+  }
+  return status == cudaSuccess;
+}
 
 struct Device::State {
   DeviceFacts facts;
@@ -86,14 +114,13 @@ struct Device::State {
   State(State&&) = delete;
   State& operator=(State&&) = delete;
   ~State() {
-    if (lost) return;
-    if (stream != nullptr) (void)cudaStreamSynchronize(stream);
+    if (!lost && stream != nullptr) succeeded(cudaStreamSynchronize(stream));
     products.reset();
     for (const Slot& slot : slots) {
-      if (slot.done != nullptr) (void)cudaEventDestroy(slot.done);
-      if (slot.memory != nullptr) (void)cudaFreeHost(slot.memory);
+      if (!lost && slot.done != nullptr) succeeded(cudaEventDestroy(slot.done));
+      if (!lost && slot.memory != nullptr) succeeded(cudaFreeHost(slot.memory));
     }
-    if (stream != nullptr) (void)cudaStreamDestroy(stream);
+    if (!lost && stream != nullptr) succeeded(cudaStreamDestroy(stream));
   }
 
   /// A recording would repeat the copy with whatever the pinned memory holds then.
@@ -108,27 +135,38 @@ struct Device::State {
   Slot& slot() {
     Slot& taken = slots[next];
     next = (next + 1) % slots.size();
-    if (taken.memory == nullptr) {
-      void* memory = nullptr;
-      check(cudaMallocHost(&memory, static_cast<std::size_t>(Slot::bytes)));
-      taken.memory = static_cast<std::byte*>(memory);
+    if (taken.done == nullptr) {
       check(cudaEventCreateWithFlags(&taken.done, cudaEventDisableTiming));
     } else {
       check(cudaEventSynchronize(taken.done));
+    }
+    if (taken.memory == nullptr) {
+      constexpr auto needed = static_cast<std::size_t>(Slot::bytes);
+      void* memory = nullptr;
+      const cudaError_t status = cudaMallocHost(&memory, needed);
+      if (status == cudaErrorMemoryAllocation) {
+        (void)cudaGetLastError();
+        fail(Fault::resource, out_of_pinned_memory(needed));
+      }
+      check(status);
+      taken.memory = static_cast<std::byte*>(memory);
     }
     return taken;
   }
 };
 
 std::string missing_device() {
+  if (lost) return no_further_work;
   int driver = 0;
   int runtime = 0;
   int devices = 0;
   (void)cudaDriverGetVersion(&driver);
   (void)cudaRuntimeGetVersion(&runtime);
-  if (cudaGetDeviceCount(&devices) != cudaSuccess) devices = 0;
+  const cudaError_t counted = cudaGetDeviceCount(&devices);
+  if (counted == cudaSuccess) return why_no_device(driver, runtime, devices);
   (void)cudaGetLastError();
-  return why_no_device(driver, runtime, devices);
+  return why_no_device(driver, runtime, 0,
+                       counted == cudaErrorNoDevice ? "" : cudaGetErrorString(counted));
 }
 
 Device::Device(int ordinal) {
@@ -139,11 +177,16 @@ Device::Device(int ordinal) {
   state_ = std::make_unique<State>();
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, ordinal));
-  state_->facts = {properties.name,           properties.major,
-                   properties.minor,          properties.multiProcessorCount,
-                   properties.totalGlobalMem, properties.sharedMemPerBlockOptin};
+  state_->facts = {properties.name,
+                   properties.major,
+                   properties.minor,
+                   properties.multiProcessorCount,
+                   properties.totalGlobalMem,
+                   properties.sharedMemPerBlockOptin,
+                   ordinal};
   if (!has_code_for_this_device()) {
-    (void)cudaGetLastError();
+    const cudaError_t reason = cudaGetLastError();
+    if (is_fault(reason) || reason == cudaErrorMemoryAllocation) check(reason);
     fail(Fault::resource,
          no_code_for(properties.name, properties.major, properties.minor, STAMP_CUDA_BUILT_FOR));
   }
@@ -153,19 +196,17 @@ Device::Device(int ordinal) {
 Device::~Device() = default;
 
 const DeviceFacts& Device::facts() const { return state_->facts; }
-Stream Device::stream() const { return state_->stream; }
+Stream Device::stream() const {
+  check_alive();
+  return state_->stream;
+}
 std::size_t Device::requests() const { return state_->pool.requests(); }
 std::shared_ptr<void>& Device::products() { return state_->products; }
 
 std::byte* Device::allocate(std::size_t bytes) {
   check_alive();
   void* const memory = state_->pool.allocate(bytes);
-  if (memory == nullptr) {
-    std::size_t free = 0;
-    std::size_t total = 0;
-    check(cudaMemGetInfo(&free, &total));
-    fail(Fault::resource, out_of_memory(Pool<DeviceMemory>::rounded(bytes), free, total));
-  }
+  if (memory == nullptr) fail_out_of_memory(mebibytes(Pool<DeviceMemory>::rounded(bytes)));
   return static_cast<std::byte*>(memory);
 }
 
@@ -203,6 +244,11 @@ void Device::set(void* memory, int byte, std::size_t bytes) {
   check(cudaMemsetAsync(memory, byte, bytes, state_->stream));
 }
 
+void Device::poison(void* memory, std::size_t bytes) noexcept {
+  constexpr int not_a_number = 0xff;  // in every byte it is one of every element type
+  if (!lost) succeeded(cudaMemsetAsync(memory, not_a_number, bytes, state_->stream));
+}
+
 void Device::wait(const std::source_location& where) {
   check_alive();
   state_->expect_no_recording("a wait");
@@ -214,39 +260,51 @@ bool Device::recording() const { return state_->recording; }
 Graph Device::record(const std::function<void()>& body) {
   check_alive();
   State& state = *state_;
-  const cudaError_t begun = cudaStreamBeginCapture(state.stream, cudaStreamCaptureModeRelaxed);
-  if (begun != cudaSuccess) {
-    (void)cudaGetLastError();
+  if (!succeeded(cudaStreamBeginCapture(state.stream, cudaStreamCaptureModeRelaxed))) {
+    check_alive();
     return nullptr;
   }
   state.recording = true;
   const auto end = [&]() -> cudaGraph_t {
     state.recording = false;
     cudaGraph_t graph = nullptr;  // stays null where something was queued that cannot be recorded
-    if (cudaStreamEndCapture(state.stream, &graph) != cudaSuccess) (void)cudaGetLastError();
+    if (!lost) succeeded(cudaStreamEndCapture(state.stream, &graph));
     return graph;
+  };
+  const auto destroy = [](cudaGraph_t graph) {
+    if (!lost && graph != nullptr) succeeded(cudaGraphDestroy(graph));
   };
   bool whole = true;
   try {
     body();
   } catch (const Error&) {
     whole = false;
+    if (lost) {
+      end();
+      throw;  // it says which kernel failed; no plain run will
+    }
   } catch (...) {
-    if (cudaGraph_t graph = end(); graph != nullptr) (void)cudaGraphDestroy(graph);
+    destroy(end());
     throw;
   }
   cudaGraph_t graph = end();
-  check_alive();
-  if (graph == nullptr) return nullptr;
   cudaGraphExec_t launches = nullptr;
-  if (!whole || cudaGraphInstantiate(&launches, graph, 0) != cudaSuccess) {
-    launches = nullptr;
-    (void)cudaGetLastError();
+  cudaError_t status = cudaSuccess;
+  if (!lost && whole && graph != nullptr) {
+    status = cudaGraphInstantiate(&launches, graph, 0);
+    if (status == cudaErrorMemoryAllocation) {
+      state.pool.trim();
+      (void)cudaGetLastError();
+      status = lost ? cudaSuccess : cudaGraphInstantiate(&launches, graph, 0);
+    }
+    if (!succeeded(status)) launches = nullptr;
   }
-  (void)cudaGraphDestroy(graph);
+  destroy(graph);
+  check_alive();
+  if (status == cudaErrorMemoryAllocation) fail_out_of_memory("memory for a graph");
   if (launches == nullptr) return nullptr;
   return {launches, [](cudaGraphExec_t owned) {
-            if (!lost) (void)cudaGraphExecDestroy(owned);
+            if (!lost) succeeded(cudaGraphExecDestroy(owned));
           }};
 }
 
@@ -255,10 +313,25 @@ void Device::launch(const Graph& graph) {
   check(cudaGraphLaunch(graph.get(), state_->stream));
 }
 
-void check_launch(const std::source_location& where) { check(cudaGetLastError(), where); }
+void check_launch(const std::source_location& where) {
+  check_alive();
+  check(cudaGetLastError(), where);
+}
+
+bool alive() noexcept { return !lost; }
 
 void check_alive() {
-  if (lost) fail(Fault::resource, "cuda: no further work: a kernel has failed before");
+  if (lost) fail(Fault::resource, no_further_work);
+}
+
+void fail_out_of_memory(std::string_view needed) {
+  check_alive();
+  std::size_t free = 0;
+  std::size_t total = 0;
+  const cudaError_t status = cudaMemGetInfo(&free, &total);
+  if (is_fault(status)) check(status);
+  fail(Fault::resource,
+       succeeded(status) ? out_of_memory(needed, free, total) : out_of_memory(needed));
 }
 
 }  // namespace stamp::cuda

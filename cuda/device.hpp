@@ -8,6 +8,7 @@
 #include <source_location>
 #include <stamp/tensor/check.hpp>
 #include <string>
+#include <string_view>
 
 struct CUstream_st;     // what the runtime's cudaStream_t points to
 struct CUgraphExec_st;  // and its cudaGraphExec_t
@@ -26,6 +27,7 @@ struct DeviceFacts {
   int multiprocessors = 0;
   std::size_t memory = 0;        ///< bytes in all
   std::size_t block_shared = 0;  ///< most shared memory that one block can ask for
+  int ordinal = 0;               ///< its number in this process
 };
 
 /// Every member throws Error{resource} when the device refuses. After a kernel fault each of them
@@ -41,6 +43,7 @@ class Device {
   ~Device();
 
   [[nodiscard]] const DeviceFacts& facts() const;
+  /// For launches: throws, too, so that nothing is launched after a kernel fault.
   [[nodiscard]] Stream stream() const;
 
   /// Device memory from the pool. Error{resource} says how much was needed and how much is free.
@@ -61,9 +64,12 @@ class Device {
 
   /// Sets bytes; queued.
   void set(void* memory, int byte, std::size_t bytes);
+  /// Fills with NaN; queued. A device that fails says so at the next operation.
+  void poison(void* memory, std::size_t bytes) noexcept;
   /// The launches that `body` queues, recorded instead of run. Null where they cannot be: the
   /// driver refuses, or body threw an Error, which it then throws again when it runs plainly. While
-  /// this records, `upload`, `download` and `wait` throw Error{usage}.
+  /// this records, `upload`, `download` and `wait` throw Error{usage}. Error{resource} where a
+  /// kernel has failed, or where there is no memory left for what was recorded.
   [[nodiscard]] Graph record(const std::function<void()>& body);
   [[nodiscard]] bool recording() const;
   /// Queues recorded launches.
@@ -86,7 +92,14 @@ class Device {
 /// Checks that the kernel launched last was accepted. Error{resource}.
 void check_launch(const std::source_location& where = std::source_location::current());
 
+/// False once a kernel has failed: neither the runtime nor the product library is called any more,
+/// not even to give back what they hold, because such a call may wait for ever.
+[[nodiscard]] bool alive() noexcept;
+
 /// Throws once a kernel has failed.
 void check_alive();
+
+/// Error{resource}: `needed` ("1536.0 MiB", "memory for a graph") and what is free.
+[[noreturn]] void fail_out_of_memory(std::string_view needed);
 
 }  // namespace stamp::cuda

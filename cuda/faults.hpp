@@ -28,12 +28,18 @@ namespace stamp::cuda {
   return std::string(file) + ":" + std::to_string(where.line());
 }
 
-/// Why no device can be used; empty when one can. `driver` is 0 where none is installed.
-[[nodiscard]] inline std::string why_no_device(int driver, int runtime, int devices) {
+/// Why no device can be used; empty when one can. `driver` is 0 where none is installed; `refusal`
+/// is what it said instead of counting its devices, where that was something else than none.
+[[nodiscard]] inline std::string why_no_device(int driver, int runtime, int devices,
+                                               std::string_view refusal = {}) {
   if (driver == 0) return "cuda: no device: expected an NVIDIA driver, found none";
   if (driver / 1000 < runtime / 1000) {
     return "cuda: driver too old: expected one for CUDA " + version_text(runtime) +
            ", found one for CUDA " + version_text(driver);
+  }
+  if (!refusal.empty()) {
+    return "cuda: no device: expected an NVIDIA GPU, found a driver that says: " +
+           std::string(refusal);
   }
   if (devices == 0) return "cuda: no device: expected an NVIDIA GPU, found none";
   return {};
@@ -47,10 +53,18 @@ namespace stamp::cuda {
          "), found " + std::string(built);
 }
 
-[[nodiscard]] inline std::string out_of_memory(std::size_t needed, std::size_t free,
+/// `needed` is "1536.0 MiB", or where nobody says how much: "memory for the product library".
+[[nodiscard]] inline std::string out_of_memory(std::string_view needed) {
+  return "cuda: out of device memory: needed " + std::string(needed);
+}
+[[nodiscard]] inline std::string out_of_memory(std::string_view needed, std::size_t free,
                                                std::size_t total) {
-  return "cuda: out of device memory: needed " + mebibytes(needed) + ", free are " +
-         mebibytes(free) + " of " + mebibytes(total);
+  return out_of_memory(needed) + ", free are " + mebibytes(free) + " of " + mebibytes(total);
+}
+
+/// Of the host, which copies travel through. How much of it is free the runtime does not tell.
+[[nodiscard]] inline std::string out_of_pinned_memory(std::size_t needed) {
+  return "cuda: out of pinned memory: needed " + mebibytes(needed);
 }
 
 /// After a kernel has failed nothing else on the device can be trusted.

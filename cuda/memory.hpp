@@ -53,10 +53,7 @@ class Engine {
     std::byte* allocate(std::size_t bytes) const { return device->allocate(bytes); }
     void release(std::byte* bytes) const noexcept { device->release(bytes); }
     void poison(std::byte* bytes, std::size_t count) const noexcept {
-      try {
-        device->set(bytes, 0xff, count);  // NaN in every element type
-      } catch (const Error&) {            // a lost device says so at the next operation
-      }
+      device->poison(bytes, count);
     }
   };
   using Scratch = ArenaOf<ScratchSource>;

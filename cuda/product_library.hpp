@@ -5,6 +5,7 @@
 
 #include <cublasLt.h>
 
+#include <memory>
 #include <stamp/cuda/device.hpp>
 
 namespace stamp::cuda {
@@ -25,9 +26,26 @@ struct ProductLibrary {
   decltype(&::cublasLtMatmulPreferenceSetAttribute) set_preference = nullptr;
   decltype(&::cublasLtMatmulAlgoGetHeuristic) candidates = nullptr;
 
-  /// Opens it once a process: where it stood when this was built, else where the system looks
-  /// (LD_LIBRARY_PATH too). Error{resource} says what was looked for.
+  /// Opens it once a process: where the system looks (LD_LIBRARY_PATH too), else where it stood
+  /// when this was built. Error{resource} says what was looked for.
   [[nodiscard]] static const ProductLibrary& get();
 };
+
+/// Gives an object back to the library. Once a kernel has failed it stays where it is: the library
+/// would call the runtime for it, which may not return, and the process is to end anyway.
+template <auto destroy>
+struct GiveBack {
+  template <class Object>
+  void operator()(Object* object) const noexcept {
+    if (alive()) (void)(ProductLibrary::get().*destroy)(object);
+  }
+};
+using LibraryHandle = std::unique_ptr<cublasLtContext, GiveBack<&ProductLibrary::destroy>>;
+using ProductDescriptor =
+    std::unique_ptr<cublasLtMatmulDescOpaque_t, GiveBack<&ProductLibrary::destroy_product>>;
+using MatrixLayout =
+    std::unique_ptr<cublasLtMatrixLayoutOpaque_t, GiveBack<&ProductLibrary::destroy_layout>>;
+using SearchPreference = std::unique_ptr<cublasLtMatmulPreferenceOpaque_t,
+                                         GiveBack<&ProductLibrary::destroy_preference>>;
 
 }  // namespace stamp::cuda

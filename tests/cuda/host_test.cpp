@@ -310,12 +310,21 @@ TEST(CudaFaults, AreOneClearSentenceEach) {
   EXPECT_EQ(why_no_device(12040, 13000, 1),
             "cuda: driver too old: expected one for CUDA 13.0, found one for CUDA 12.4");
   EXPECT_EQ(why_no_device(13000, 13000, 0), "cuda: no device: expected an NVIDIA GPU, found none");
+  EXPECT_EQ(why_no_device(13000, 13000, 0, "system not yet initialized"),
+            "cuda: no device: expected an NVIDIA GPU, found a driver that says: system not yet "
+            "initialized");
   EXPECT_EQ(why_no_device(13010, 13000, 2), "");
   EXPECT_EQ(no_code_for("Tesla T4", 7, 5, "80 90a-real"),
             "cuda: architecture not built: expected code for compute capability 7.5 (Tesla T4), "
             "found 80 90a-real");
-  EXPECT_EQ(out_of_memory(std::size_t{3} << 29U, std::size_t{100} << 20U, std::size_t{80} << 30U),
+  EXPECT_EQ(out_of_memory(mebibytes(std::size_t{3} << 29U), std::size_t{100} << 20U,
+                          std::size_t{80} << 30U),
             "cuda: out of device memory: needed 1536.0 MiB, free are 100.0 MiB of 81920.0 MiB");
+  EXPECT_EQ(out_of_memory("memory for the product library", 0, std::size_t{80} << 30U),
+            "cuda: out of device memory: needed memory for the product library, free are 0.0 MiB "
+            "of 81920.0 MiB");
+  EXPECT_EQ(out_of_pinned_memory(std::size_t{4} << 20U),
+            "cuda: out of pinned memory: needed 4.0 MiB");
   EXPECT_EQ(kernel_fault("an illegal memory access was encountered", "norm.cu:42"),
             "cuda: kernel fault: an illegal memory access was encountered, noticed at norm.cu:42");
   EXPECT_EQ(place(std::source_location::current()).rfind("host_test.cpp:", 0), 0U);

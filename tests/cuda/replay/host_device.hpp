@@ -126,6 +126,7 @@ inline void Device::set(void* memory, int byte, std::size_t bytes) {
     fill();
   }
 }
+inline void Device::poison(void* memory, std::size_t bytes) noexcept { set(memory, 0xff, bytes); }
 inline void Device::wait(const std::source_location&) {
   test::host_device().expect_no_recording("a wait");
 }

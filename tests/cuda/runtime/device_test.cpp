@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// The device as it stands on a runtime of host memory: what it says where there is none or too
+// little, when it asks for memory, what it waits for, and steps that cannot be recorded.
+#include <gtest/gtest.h>
+
+#include <cuda/runtime/host_runtime.hpp>
+#include <stamp/cuda/engine.hpp>
+#include <stamp/cuda/faults.hpp>
+#include <stamp/cuda/recordings.hpp>
+
+namespace stamp::cuda {
+namespace {
+
+using test::host_runtime;
+
+constexpr std::size_t mebibyte = std::size_t{1} << 20U;
+
+class CudaDevice : public testing::Test {
+ protected:
+  void SetUp() override { reset(host_runtime()); }
+  void TearDown() override {
+    for (const auto& [kind, count] : host_runtime().live) EXPECT_EQ(count, 0) << kind;
+  }
+};
+
+/// The sentence of a missing resource.
+template <class Do>
+std::string sentence_of(const Do& go) {
+  try {
+    go();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.fault(), Fault::resource) << error.what();
+    EXPECT_EQ(std::string_view(error.what()).find('\n'), std::string_view::npos);
+    return error.what();
+  }
+  return "no error";
+}
+
+/// Of a device that cannot be had; missing_device() says the same, but for the architecture.
+std::string why_no_device_here() {
+  std::string sentence = sentence_of([] { const Device device; });
+  if (host_runtime().has_code) {
+    EXPECT_EQ(missing_device(), sentence);
+  }
+  return sentence;
+}
+
+TEST_F(CudaDevice, SaysInOneLineWhyThereIsNone) {
+  const std::string runtime = version_text(CUDART_VERSION);
+  host_runtime().driver = 0;
+  EXPECT_EQ(why_no_device_here(), "cuda: no device: expected an NVIDIA driver, found none");
+  host_runtime().driver = 11080;
+  EXPECT_EQ(why_no_device_here(),
+            "cuda: driver too old: expected one for CUDA " + runtime + ", found one for CUDA 11.8");
+  reset(host_runtime());
+  host_runtime().devices = 0;
+  EXPECT_EQ(why_no_device_here(), "cuda: no device: expected an NVIDIA GPU, found none");
+  reset(host_runtime());
+  host_runtime().refuse("cudaGetDeviceCount", cudaErrorSystemNotReady);
+  EXPECT_EQ(missing_device(),
+            "cuda: no device: expected an NVIDIA GPU, found a driver that says: system not yet "
+            "initialized");
+  host_runtime().refuse("cudaGetDeviceCount", cudaErrorSystemNotReady);
+  EXPECT_NE(sentence_of([] { const Device device; }).find("system not yet initialized"),
+            std::string::npos);
+  host_runtime().has_code = false;
+  EXPECT_EQ(why_no_device_here().rfind("cuda: architecture not built: expected code for compute "
+                                       "capability 9.0 (Host), found ",
+                                       0),
+            0U);
+  reset(host_runtime());
+  EXPECT_EQ(missing_device(), "");
+  EXPECT_EQ(sentence_of([] { const Device device; }), "no error")
+      << "once what was missing is there";
+}
+
+TEST_F(CudaDevice, OutOfMemorySaysHowMuchWasNeededAndIsFree) {
+  host_runtime().memory = 8 * mebibyte;
+  Device device;
+  std::byte* const taken = device.allocate(3 * mebibyte);
+  EXPECT_EQ(sentence_of([&] { (void)device.allocate(6 * mebibyte); }),
+            "cuda: out of device memory: needed 6.0 MiB, free are 5.0 MiB of 8.0 MiB");
+  device.release(taken);
+  EXPECT_EQ(sentence_of([&] { (void)device.allocate(6 * mebibyte); }), "no error");
+}
+
+TEST_F(CudaDevice, OutOfMemoryIsTheSameSentenceWhoeverNeededIt) {
+  host_runtime().memory = 8 * mebibyte;
+  host_runtime().refuse("cudaStreamCreateWithFlags", cudaErrorMemoryAllocation);
+  EXPECT_EQ(sentence_of([] {
+              const Device device;
+            }).rfind("cuda: out of device memory: needed memory for the call at device.cpp:", 0),
+            0U);
+  host_runtime().refuse("cudaFuncGetAttributes", cudaErrorMemoryAllocation);
+  EXPECT_EQ(sentence_of([] {
+              const Device device;
+            }).rfind("cuda: out of device memory: needed memory for the call at device.cpp:", 0),
+            0U)
+      << "loading code takes memory, too";
+  host_runtime().refuse("cudaSetDevice", cudaErrorMemoryAllocation);
+  host_runtime().refuse("cudaMemGetInfo", cudaErrorMemoryAllocation);
+  const std::string sentence = sentence_of([] { const Device device; });
+  EXPECT_EQ(sentence.find("free"), std::string::npos) << sentence;
+}
+
+TEST_F(CudaDevice, OutOfPinnedMemoryIsSaidAndDoesNoHarm) {
+  Device device;
+  std::byte* const memory = device.allocate(4);
+  const auto upload = [&] {
+    device.upload(memory, 4, [](std::byte* chunk, Index, Index) { std::memset(chunk, 7, 4); });
+  };
+  host_runtime().refuse("cudaMallocHost", cudaErrorMemoryAllocation);
+  EXPECT_EQ(sentence_of(upload), "cuda: out of pinned memory: needed 4.0 MiB");
+  host_runtime().refuse("cudaEventCreateWithFlags", cudaErrorInvalidValue);
+  EXPECT_NE(sentence_of(upload), "no error");
+  for (int again = 0; again < 9; ++again) EXPECT_EQ(sentence_of(upload), "no error");
+  device.wait();
+  EXPECT_EQ(static_cast<int>(memory[3]), 7);
+}
+
+/// Four pieces of pinned memory are filled again and again; nothing is copied before it must be.
+TEST_F(CudaDevice, FillsPinnedMemoryAgainWhenItsCopyIsDone) {
+  constexpr Index bytes = (Index{37} << 20U) + 12;
+  constexpr Index piece = Index{4} << 20U;
+  Device device;
+  std::byte* const memory = device.allocate(static_cast<std::size_t>(bytes));
+  const auto byte_at = [](Index place) { return static_cast<std::byte>(place / 4093 % 251); };
+  device.upload(memory, 4 * piece, [](std::byte*, Index, Index) {});
+  EXPECT_EQ(host_runtime().calls["cudaEventSynchronize"], 0) << "each piece is new";
+  device.upload(memory, bytes, [&](std::byte* chunk, Index begin, Index count) {
+    for (Index at = 0; at < count; ++at) chunk[at] = byte_at(begin + at);
+  });
+  EXPECT_EQ(host_runtime().calls["cudaEventSynchronize"], 10) << "one a piece, no other wait";
+  EXPECT_EQ(host_runtime().calls["cudaStreamSynchronize"], 0);
+  Index wrong = 0;
+  Index read = 0;
+  device.download(memory, bytes, [&](const std::byte* chunk, Index begin, Index count) {
+    for (Index at = 0; at < count; ++at) wrong += chunk[at] == byte_at(begin + at) ? 0 : 1;
+    read += count;
+  });
+  EXPECT_EQ(read, bytes);
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(host_runtime().calls["cudaMallocHost"], 4);
+}
+
+TEST_F(CudaDevice, AsksForNoMemoryAfterTheFirstPassOfASize) {
+  Engine<float> engine;
+  const auto pass = [&](Index tokens) {
+    const auto frame = engine.frame();
+    const std::vector<float> numbers(static_cast<std::size_t>(tokens) * 8, 3.0F);
+    const auto x = engine.allocate<float>(Tokens{tokens}, Hidden{8});
+    const auto y = engine.allocate<float>(Tokens{tokens}, Hidden{32});
+    const auto kept = engine.keep(Hidden{tokens * 1000});
+    engine.upload(x, std::span(numbers));
+    const auto w = engine.allocate<float>(Ffn{32}, Hidden{8});
+    multiply<float>(engine.device(), {erase(y), erase(View<const float, Tokens, Hidden>(x)),
+                                      w.data(), nullptr, Into::add});
+    std::vector<float> found(static_cast<std::size_t>(y.size()));
+    engine.download(std::span(found), y);
+  };
+  pass(100);
+  pass(7);
+  const std::size_t requests = engine.device().requests();
+  host_runtime().calls.clear();
+  for (int again = 0; again < 5; ++again) {
+    pass(100);
+    pass(7);
+  }
+  EXPECT_EQ(engine.device().requests(), requests);
+  for (const auto* call : {"cudaMalloc", "cudaFree", "cudaMallocHost", "cudaEventCreate",
+                           "cudaEventCreateWithFlags", "cudaStreamSynchronize"}) {
+    EXPECT_EQ(host_runtime().calls[call], 0) << call;
+  }
+}
+
+/// Counts on the device, five times.
+void expect_five_counts(Device& device, Recordings& recordings, int bodies) {
+  std::byte* const memory = device.allocate(sizeof(int));
+  device.set(memory, 0, sizeof(int));
+  int seen = 0;
+  for (int run = 0; run < 5; ++run) {
+    recordings.run(device, {}, [&] {
+      ++seen;
+      (void)test::queue(device.stream(), [memory] { ++*reinterpret_cast<int*>(memory); });
+    });
+  }
+  device.wait();
+  EXPECT_EQ(*reinterpret_cast<int*>(memory), 5);
+  EXPECT_EQ(seen, bodies);
+  EXPECT_FALSE(device.recording());
+}
+
+TEST_F(CudaDevice, RecordsTheSecondStepAndLaunchesItFromThenOn) {
+  Device device;
+  Recordings recordings;
+  expect_five_counts(device, recordings, 2);
+  EXPECT_EQ(host_runtime().calls["cudaGraphLaunch"], 4);
+}
+
+TEST_F(CudaDevice, AStepThatTheDriverDoesNotRecordRunsPlainly) {
+  for (const auto* call :
+       {"cudaStreamBeginCapture", "cudaStreamEndCapture", "cudaGraphInstantiate"}) {
+    SCOPED_TRACE(call);
+    reset(host_runtime());
+    Device device;
+    Recordings recordings;
+    host_runtime().refuse(call, cudaErrorNotSupported);
+    const int bodies = std::string_view(call) == "cudaStreamBeginCapture" ? 5 : 6;
+    expect_five_counts(device, recordings, bodies);
+    EXPECT_EQ(host_runtime().calls["cudaGraphLaunch"], 0);
+    EXPECT_EQ(sentence_of([] { check_launch(); }), "no error") << "what was refused is forgotten";
+  }
+}
+
+TEST_F(CudaDevice, AStepThatWaitsIsNotRecorded) {
+  Device device;
+  EXPECT_EQ(device.record([&] { device.wait(); }), nullptr);
+  EXPECT_EQ(host_runtime().calls["cudaStreamSynchronize"], 0);
+  EXPECT_EQ(device.record([&] { (void)cudaStreamSynchronize(device.stream()); }), nullptr);
+  EXPECT_THROW((void)device.record([] { throw 1; }), int);
+  EXPECT_FALSE(device.recording());
+  device.wait();
+}
+
+TEST_F(CudaDevice, AGraphThatLacksMemoryGetsWhatIsFreeOrSaysSo) {
+  host_runtime().memory = 8 * mebibyte;
+  Device device;
+  device.release(device.allocate(3 * mebibyte));
+  host_runtime().refuse("cudaGraphInstantiate", cudaErrorMemoryAllocation);
+  EXPECT_NE(device.record([] {}), nullptr);
+  EXPECT_EQ(host_runtime().held(), 0U) << "what nobody used went back to the driver";
+  host_runtime().memory = 0;
+  const auto record = [&] { (void)device.record([] {}); };
+  host_runtime().refuse("cudaGraphInstantiate", cudaErrorMemoryAllocation);
+  EXPECT_EQ(sentence_of(record), "no error");
+  host_runtime().graphs_fit = false;
+  EXPECT_EQ(sentence_of(record),
+            "cuda: out of device memory: needed memory for a graph, free are 0.0 MiB of 0.0 MiB");
+  EXPECT_FALSE(device.recording());
+}
+
+TEST_F(CudaDevice, AnErrorThatIsOneCallsAloneLosesNothing) {
+  Device device;
+  for (const auto status : {cudaErrorUnknown, cudaErrorInvalidValue, cudaErrorNotSupported}) {
+    host_runtime().refuse("cudaStreamSynchronize", status);
+    EXPECT_EQ(sentence_of([&] { device.wait(); }).rfind("cuda: ", 0), 0U);
+    EXPECT_TRUE(alive());
+    device.wait();
+  }
+}
+
+}  // namespace
+}  // namespace stamp::cuda

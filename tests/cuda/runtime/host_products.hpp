@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// cuBLASLt made of a plain loop, as a library of the same name, which the loader finds in place of
+// NVIDIA's. It names the candidates that it is told to name and keeps what it was asked.
+#pragma once
+
+#include <cublasLt.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace stamp::test {
+
+struct HostProducts {
+  struct Candidate {
+    float milliseconds = 1;
+    cublasStatus_t runs = CUBLAS_STATUS_SUCCESS;  ///< what multiplying with it says
+    cublasStatus_t state = CUBLAS_STATUS_SUCCESS;
+  };
+  std::vector<Candidate> candidates{{3}, {1}, {2}};
+  cublasStatus_t creates = CUBLAS_STATUS_SUCCESS;   ///< what making a handle says
+  cublasStatus_t searches = CUBLAS_STATUS_SUCCESS;  ///< what a search for candidates says
+
+  std::chrono::milliseconds search_takes{0};
+
+  /// A search, by the attributes of its preference.
+  struct Search {
+    std::map<int, std::uint64_t> preference;
+  };
+  std::vector<Search> searched;
+
+  struct Call {
+    cublasComputeType_t compute;
+    cudaDataType_t scale, type;
+    std::size_t candidate;
+    const void* bias;
+    float beta;
+    const void* y;
+  };
+  std::vector<Call> multiplied;
+};
+
+/// The only one.
+[[nodiscard]] HostProducts& host_products();
+
+}  // namespace stamp::test
