@@ -8,7 +8,8 @@ foreach(backend reference cpu cuda)
   if(TARGET stamp_${backend})
     install(DIRECTORY ${backend}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/stamp/${backend}
       FILES_MATCHING PATTERN "*.hpp" PATTERN "*.ipp" PATTERN "*.inc" PATTERN "pytorch" EXCLUDE
-      PATTERN "product_library.hpp" EXCLUDE PATTERN "${backend}.hpp" EXCLUDE)
+      PATTERN "product_library.hpp" EXCLUDE PATTERN "product_choices.hpp" EXCLUDE PATTERN "status.hpp" EXCLUDE
+      PATTERN "${backend}.hpp" EXCLUDE)
     install(FILES ${backend}/${backend}.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/stamp)
     list(APPEND stamp_installed stamp_${backend})
   endif()
