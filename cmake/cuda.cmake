@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # stamp::cuda, the backend for NVIDIA GPUs: a library, because kernels need nvcc; its headers do not.
-# Needs a CUDA toolkit and cuBLASLt's header: from the toolkit, or from the Python environment that
-# cuda/cublas.sh fills. What is missing is said in one line and the rest is built without it.
+# Needs a CUDA toolkit and cuBLASLt's header: from the toolkit, or from a Python environment: the
+# active one, the one that cuda/cublas.sh fills, or that of the python3 which is found first. What is
+# missing is said in one line and the rest is built without it.
 function(stamp_without_cuda reason)
   if(STAMP_CUDA STREQUAL "ON")
     message(FATAL_ERROR "stamp::cuda: STAMP_CUDA is ON, but ${reason}")
@@ -24,9 +25,14 @@ endif()
 
 cmake_path(GET STAMP_NVCC PARENT_PATH nvcc_folder)
 find_path(STAMP_CUBLAS_INCLUDE cublasLt.h PATHS ${nvcc_folder}/../include NO_DEFAULT_PATH)
+foreach(environment $ENV{VIRTUAL_ENV} ${PROJECT_SOURCE_DIR}/.venv)
+  file(GLOB cublas_folders ${environment}/lib/python3.*/site-packages/nvidia/cu13/include)
+  find_path(STAMP_CUBLAS_INCLUDE cublasLt.h PATHS ${cublas_folders} NO_DEFAULT_PATH)
+endforeach()
 if(NOT STAMP_CUBLAS_INCLUDE)
-  file(GLOB cublas_folders ${PROJECT_SOURCE_DIR}/.venv/lib/python3.*/site-packages/nvidia/cu13)
-  list(TRANSFORM cublas_folders APPEND /include)
+  execute_process(COMMAND python3 -c "import nvidia; print(';'.join(nvidia.__path__), end='')"
+    OUTPUT_VARIABLE cublas_folders ERROR_QUIET)
+  list(TRANSFORM cublas_folders APPEND /cu13/include)
   find_path(STAMP_CUBLAS_INCLUDE cublasLt.h PATHS ${cublas_folders} NO_DEFAULT_PATH)
 endif()
 if(NOT STAMP_CUBLAS_INCLUDE)
@@ -38,6 +44,30 @@ find_path(STAMP_CUBLAS_LIBRARIES NAMES libcublasLt.so libcublasLt.so.13 libcubla
   PATHS ${cublas_folder}/lib ${cublas_folder}/lib64 NO_DEFAULT_PATH)
 file(STRINGS ${STAMP_CUBLAS_INCLUDE}/cublas_api.h cublas_major REGEX "#define CUBLAS_VER_MAJOR ")
 string(REGEX REPLACE "[^0-9]" "" cublas_major "${cublas_major}")
+
+# CMake ends where nvcc compiles nothing, for example because the host's compiler is too new for it.
+if(NOT STAMP_NVCC_COMPILES)
+  set(trial ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/nvcc)
+  file(WRITE ${trial}.cu "#include <algorithm>\n__global__ void nothing() {}\nint main() {}\n")
+  separate_arguments(nvcc_flags UNIX_COMMAND "${CMAKE_CUDA_FLAGS} $ENV{CUDAFLAGS}")
+  foreach(compiler ${CMAKE_CUDA_HOST_COMPILER} $ENV{CUDAHOSTCXX})
+    list(PREPEND nvcc_flags -ccbin ${compiler})
+    break()
+  endforeach()
+  execute_process(COMMAND ${STAMP_NVCC} ${nvcc_flags} -std=c++20 ${trial}.cu -o ${trial}
+    RESULT_VARIABLE nvcc_status OUTPUT_VARIABLE nvcc_says ERROR_VARIABLE nvcc_says)
+  if(NOT nvcc_status EQUAL 0)
+    # Its first error, without the place of it in NVIDIA's headers.
+    string(REGEX MATCH "[^\n]*error[^\n]*" nvcc_error "${nvcc_says}")
+    string(REGEX REPLACE "^.*error[ :]*(-- )?" "" nvcc_error "${nvcc_error}")
+    if(NOT nvcc_error)
+      set(nvcc_error "exit code ${nvcc_status}")
+    endif()
+    stamp_without_cuda("nvcc compiles nothing here (${nvcc_error})")
+    return()
+  endif()
+  set(STAMP_NVCC_COMPILES ON CACHE INTERNAL "nvcc and the host's compiler go together")
+endif()
 
 # Machine code for Ampere (every 8.x runs it), its PTX for what comes later, and Hopper's own.
 set(CMAKE_CUDA_ARCHITECTURES "80;90a-real" CACHE STRING "Architectures of the CUDA kernels")
