@@ -27,7 +27,8 @@ struct HostDevice {
   Recording recording = Recording::works;
   Index kernels = 0;    ///< launched one by one
   Index uploads = 0;    ///< copies to the device
-  Index downloads = 0;  ///< copies to the host; the only thing that waits
+  Index downloads = 0;  ///< copies to the host, each of which waits
+  Index waits = 0;      ///< for nothing but the work that was queued
   Index recorded = 0;   ///< graphs
   Index replayed = 0;   ///< launches of graphs
   Index in_graphs = 0;  ///< kernels that those ran
@@ -129,6 +130,7 @@ inline void Device::set(void* memory, int byte, std::size_t bytes) {
 inline void Device::poison(void* memory, std::size_t bytes) noexcept { set(memory, 0xff, bytes); }
 inline void Device::wait(const std::source_location&) {
   test::host_device().expect_no_recording("a wait");
+  ++test::host_device().waits;
 }
 
 inline Graph Device::record(const std::function<void()>& body) {

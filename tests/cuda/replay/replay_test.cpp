@@ -211,7 +211,8 @@ TEST(Replay, OneRecordingServesTheWordsOfAnAnswer) {
   EXPECT_EQ(host_device().replayed, 40);
   EXPECT_EQ(host_device().kernels, 40) << "the place of the largest score";
   EXPECT_EQ(host_device().uploads, 4 * 40) << "embedding row, cosines, sines, length";
-  EXPECT_EQ(host_device().downloads, 40) << "the word; nothing else waits";
+  EXPECT_EQ(host_device().downloads, 40) << "the word";
+  EXPECT_EQ(host_device().waits, 0) << "a word waits for its download only";
 }
 
 TEST(Replay, OneRecordingServesMasksOfManyPlaces) {
@@ -221,6 +222,7 @@ TEST(Replay, OneRecordingServesMasksOfManyPlaces) {
   host_device() = {};
   for (Index token = 10; token < 20; ++token) talk.mask({token}, NoTap{});
   talk.say(5, NoTap{});
+  EXPECT_EQ(host_device().waits, 0);
   EXPECT_EQ(host_device().recorded, 1) << "the words";
   EXPECT_EQ(host_device().replayed, 10 + 3);
   talk.mask({12, 14}, NoTap{});
