@@ -4,6 +4,8 @@
 // their times stands the work that they ask for, from which gpu_table.py computes floors.
 #pragma once
 
+#include <bit>
+#include <cmath>
 #include <stamp/image/read.hpp>
 #include <stamp/image/write.hpp>
 #include <stamp/observe/answer_work.hpp>
@@ -22,6 +24,7 @@ struct AskedAnswer {
   AnswerSize size{};
   Index answer = 40;  ///< tokens of an answer that is timed as a whole
   int runs = 5;
+  cuda::Weights weights = cuda::Weights::full;  ///< what the engine was asked to keep
 };
 
 /// Seconds of each phase, run by run.
@@ -31,8 +34,9 @@ class Laps {
 
   void add(const std::string& phase, double seconds) { times_[phase].push_back(seconds); }
 
-  /// One line a phase; `work` says what some of them ask for.
-  void print(const std::map<std::string, counting::Counts>& work = {}) {
+  /// One line a phase; `work` says what some of them ask for, and `words` how many words an answer
+  /// has that is timed as a whole.
+  void print(const std::map<std::string, counting::Counts>& work = {}, Index words = 0) {
     for (auto& [phase, times] : times_) {
       std::ranges::sort(times);
       std::printf(R"({"kind": "phase", "name": "%s_%s", "ms": %.4f, "ms_p10": %.4f, )"
@@ -42,6 +46,9 @@ class Laps {
       if (const auto found = work.find(phase); found != work.end()) {
         std::printf(R"(, "operations": %.6g, "bytes": %.6g)", found->second.operations(),
                     found->second.bytes());
+      }
+      if (words > 0 && (phase == "end_to_end" || phase == "next_question")) {
+        std::printf(R"(, "words": %lld)", static_cast<long long>(words));
       }
       std::printf("}\n");
     }
@@ -67,11 +74,20 @@ class Laps {
   return image;
 }
 
-/// What an answer says and masks, for comparing bits.
+/// What an answer says and masks.
 struct Said {
   std::vector<std::int32_t> words;
   std::vector<float> mask;
-  bool operator==(const Said&) const = default;
+
+  [[nodiscard]] bool finite() const {
+    return std::ranges::all_of(mask, [](float logit) { return std::isfinite(logit); });
+  }
+  /// As bytes: a NaN has the bits of itself, and zeros of two signs differ.
+  [[nodiscard]] bool same_bits(const Said& other) const {
+    return words == other.words &&
+           std::ranges::equal(mask, other.mask, {}, std::bit_cast<std::uint32_t, float>,
+                              std::bit_cast<std::uint32_t, float>);
+  }
 };
 
 /// A model of these sizes, and one question about one picture.
@@ -87,24 +103,25 @@ class TimedAnswers {
                 name_.c_str(), seconds_since(start) * 1e3);
   }
 
-  /// Whether two ways to the same answer gave the same bits.
+  /// Whether two ways to the same answer gave the same bits, and numbers.
   [[nodiscard]] bool run() {
-    bool equal = true;
     std::size_t requests = 0;
     for (run_ = 0; run_ <= asked_.runs; ++run_) {
-      equal = phases() && equal;
+      phases();
       whole();
       if (run_ == 1) requests = engine_.device().requests();
     }
-    laps_.print(work());
-    std::printf(R"({"kind": "bits", "name": "%s_graphs_and_plain_launches", "equal": %s})"
+    laps_.print(work(), asked_.answer);
+    const auto word = [](bool is) { return is ? "true" : "false"; };
+    std::printf(R"({"kind": "bits", "name": "%s_graphs_and_plain_launches", "equal": %s, )"
+                R"("finite": %s})"
                 "\n",
-                name_.c_str(), equal ? "true" : "false");
+                name_.c_str(), word(equal_), word(finite_));
     std::printf(R"({"kind": "memory", "name": "%s_requests_after_warm_up", "count": %zu})"
                 "\n",
                 name_.c_str(), engine_.device().requests() - requests);
     std::fflush(stdout);
-    return equal;
+    return equal_ && finite_;
   }
 
  private:
@@ -155,7 +172,7 @@ class TimedAnswers {
   }
 
   /// Phase by phase, the device waited for in between.
-  [[nodiscard]] bool phases() {
+  void phases() {
     Dialogue<Engine> dialogue(engine_, stamp_);
     engine_.device().wait();
     auto start = Clock::now();
@@ -187,7 +204,8 @@ class TimedAnswers {
       lap("mask_pass_two_objects", start);
       guess(dialogue);
     }
-    return said[0] == said[1];
+    equal_ = said[0].same_bits(said[1]) && equal_;
+    finite_ = said[0].finite() && said[1].finite() && finite_;
   }
 
   /// What a pass costs that judges guesses: tokens read together, as a recorded step.
@@ -224,7 +242,9 @@ class TimedAnswers {
     lap("next_question", start);
   }
 
+  /// Counted in bfloat16, so of codes nothing is said.
   [[nodiscard]] std::map<std::string, counting::Counts> work() const {
+    if (asked_.weights != cuda::Weights::full) return {};
     const AnswerWork work = answer_work(stamp_.config, asked_.size);
     return {{"vision", work.vision},
             {"prefill", work.prefill},
@@ -239,6 +259,8 @@ class TimedAnswers {
   SharedWeights weights_{expected_tensors(stamp_)};  // embedding rows are read from here
   Laps laps_;
   int run_ = 0;
+  bool equal_ = true;
+  bool finite_ = true;
   Image picture_ = drawn_picture(asked_.side);
   std::vector<std::byte> file_ = encode_png(picture_);
   std::vector<std::int32_t> prompt_ = asked_.size.prompt(stamp_.config);

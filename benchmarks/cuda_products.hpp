@@ -22,7 +22,7 @@ inline void time_product(Engine& engine, const std::string& name, Index rows, In
   stored.extents = {out, in};
   stored.data = reinterpret_cast<const std::byte*>(numbers.data());
   // Weights in turn, so that a product of few rows cannot find them in the cache.
-  const Index copies = std::clamp<Index>((Index{256} << 20U) / (2 * in * out), 1, 16);
+  const Index copies = std::clamp<Index>((Index{256} << 20U) / (2 * in * out), 1, 96);
   std::vector<Engine::Matrix<Ffn, Hidden>> weights;
   for (Index at = 0; at < copies; ++at) {
     weights.push_back(engine.matrix(stored, Ffn{out}, Hidden{in}));
@@ -31,12 +31,14 @@ inline void time_product(Engine& engine, const std::string& name, Index rows, In
   const auto y = engine.allocate<bfloat16>(Tokens{rows}, Ffn{out});
   upload_random(engine, x, 1);
   std::size_t turn = 0;
-  const Times times =
-      time_of(engine, [&] { matmul(engine, y, x, weights[turn++ % weights.size()]); });
   const auto size = static_cast<double>(in) * static_cast<double>(out);
   const double of_weights = weights.front().kept == cuda::Weights::full ? 2 * size : size;
-  print("product", name, times, 2 * static_cast<double>(rows) * size,
-        of_weights + 2 * static_cast<double>(rows * (in + out)));
+  const Work work{2 * static_cast<double>(rows) * size,
+                  of_weights + 2 * static_cast<double>(rows * (in + out))};
+  const int many = static_cast<int>(std::max<Index>(20, copies));
+  const Times times =
+      time_of(engine, work, many, [&] { matmul(engine, y, x, weights[turn++ % weights.size()]); });
+  print("product", name, times, work);
 }
 
 inline void time_language_products(Engine& engine, Index rows, const std::string& weights) {

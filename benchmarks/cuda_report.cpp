@@ -35,10 +35,11 @@ void report_operations() {
   attention({"decode_7b", 1, 1150, 28, 4, 128, 1150.0}, Causal{1149});
 }
 
-/// Whether graphs and plain launches gave the same bits.
+/// Whether graphs and plain launches gave the same bits, and numbers.
 [[nodiscard]] bool report_answers(Engine& engine, const std::string& name,
-                                  const qwen2_vl::Config& config) {
-  return TimedAnswers(engine, name, config, {}).run();
+                                  const qwen2_vl::Config& config,
+                                  cuda::Weights weights = cuda::Weights::full) {
+  return TimedAnswers(engine, name, config, {.weights = weights}).run();
 }
 
 /// Decode streams codes, prefill and the mask pass widen them; gpu_report.sh compares the masks.
@@ -46,7 +47,7 @@ void report_operations() {
   Engine engine(1, weights);
   for (const Index rows : {1, 1100}) time_language_products(engine, rows, "_" + name);
   time_product(engine, "2b_head_1_" + name, 1, 1536, 151936);
-  return report_answers(engine, "2b_" + name, qwen2_vl::published_2b());
+  return report_answers(engine, "2b_" + name, qwen2_vl::published_2b(), weights);
 }
 
 [[nodiscard]] bool report(std::string_view part) {

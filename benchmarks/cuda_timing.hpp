@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <random>
 #include <stamp/cuda/engine.hpp>
 #include <string>
@@ -20,12 +22,22 @@ using Clock = std::chrono::steady_clock;
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+/// What one call asks for.
+struct Work {
+  double operations = 0;
+  double bytes = 0;
+  /// A host launches a kernel in some microseconds: single calls of less would time the host. About
+  /// what an H200 does in 50 microseconds; gpu_peers.py draws the same line.
+  [[nodiscard]] bool brief() const { return operations < 40e9 && bytes < 200e6; }
+};
+
 /// Seconds of one call: batches of calls are queued until each takes some milliseconds, and the
 /// median, the tenth and the ninetieth per cent of the batches count.
 struct Times {
   double median = 0;
   double p10 = 0;
   double p90 = 0;
+  int recorded = 0;  ///< calls that one graph launched; 0 where the host launched call by call
 };
 [[nodiscard]] inline Times time_of(Engine& engine, const std::function<void()>& call) {
   for (int warm = 0; warm < 3; ++warm) call();
@@ -48,13 +60,27 @@ struct Times {
   return {batches[7], batches[1], batches[13]};
 }
 
-inline void print(const char* kind, const std::string& name, const Times& times, double operations,
-                  double bytes) {
+/// Brief calls are recorded, `many` of them one after another, and the graph is timed; where the
+/// driver does not record them, and others, call by call.
+[[nodiscard]] inline Times time_of(Engine& engine, const Work& work, int many,
+                                   const std::function<void()>& call) {
+  if (!work.brief()) return time_of(engine, call);
+  for (int warm = 0; warm < many; ++warm) call();  // chooses algorithms, grows scratch memory
+  const cuda::Graph graph = engine.device().record([&] {
+    for (int at = 0; at < many; ++at) call();
+  });
+  if (!graph) return time_of(engine, call);
+  const Times times = time_of(engine, [&] { engine.device().launch(graph); });
+  return {times.median / many, times.p10 / many, times.p90 / many, many};
+}
+
+inline void print(const char* kind, const std::string& name, const Times& times, const Work& work) {
   std::printf(R"({"kind": "%s", "name": "%s", "ms": %.6g, "ms_p10": %.6g, "ms_p90": %.6g, )"
-              R"("tflops": %.5g, "gbytes_per_s": %.5g})"
+              R"("recorded": %d, "tflops": %.5g, "gbytes_per_s": %.5g})"
               "\n",
               kind, name.c_str(), times.median * 1e3, times.p10 * 1e3, times.p90 * 1e3,
-              operations / times.median * 1e-12, bytes / times.median * 1e-9);
+              times.recorded, work.operations / times.median * 1e-12,
+              work.bytes / times.median * 1e-9);
   std::fflush(stdout);
 }
 
@@ -75,11 +101,13 @@ inline void check_hopper(const Engine& engine) {
        "writes tensor maps, found none");
 }
 
-/// Sizes of one attention; `visible` counts the pairs of row and key that see each other.
+/// Sizes of one attention; `visible` counts the pairs of row and key that see each other, and
+/// `between` numbers lie between the rows of every operand.
 struct AttentionCase {
   const char* name;
   Index rows, keys, heads, kv_heads, dim;
   double visible;
+  Index between = 0;
 };
 
 /// Random operands of a case in device memory, as long as this lives.
@@ -94,36 +122,55 @@ class AttentionOperands {
 
   template <MaskPolicy Mask>
   [[nodiscard]] cuda::AttendCall<bfloat16> call(Mask mask) const {
-    const auto as_heads = [&](const View<const bfloat16, Tokens, Hidden>& view, Index count) {
-      return erase(split(view, Heads{count}, HeadDim{shape_.dim}));
-    };
-    return {erase(split(y_, Heads{shape_.heads}, HeadDim{shape_.dim})),
-            as_heads(query_, shape_.heads),
-            as_heads(key_, shape_.kv_heads),
-            as_heads(value_, shape_.kv_heads),
+    return {erase(heads_of(y_, shape_.heads)),
+            erase(heads_of(View<const bfloat16, Tokens, Hidden>(query_), shape_.heads)),
+            erase(heads_of(View<const bfloat16, Tokens, Hidden>(key_), shape_.kv_heads)),
+            erase(heads_of(View<const bfloat16, Tokens, Hidden>(value_), shape_.kv_heads)),
             0.1F,
             cuda::MaskRule(mask)};
   }
-  /// What a kernel computes.
+  /// What a kernel computes, and at last 0, or NaN where it wrote between the rows.
   template <MaskPolicy Mask>
   [[nodiscard]] std::vector<float> run(cuda::AttendKernel kernel, Mask mask) {
+    // What the kernel leaves out stays NaN.
+    engine_->device().set(y_.data(), 0xff, static_cast<std::size_t>(y_.size()) * sizeof(bfloat16));
     attend_with(*engine_, call(mask), kernel);
-    std::vector<float> found(static_cast<std::size_t>(y_.size()));
-    engine_->download(std::span<float>(found), View<const bfloat16, Tokens, Hidden>(y_));
+    std::vector<float> rows(static_cast<std::size_t>(y_.size()));
+    engine_->download(std::span<float>(rows), View<const bfloat16, Tokens, Hidden>(y_));
+    std::vector<float> found;
+    float last = 0;
+    for (Index at = 0; at < std::ssize(rows); ++at) {
+      const float number = rows[static_cast<std::size_t>(at)];
+      if (at % y_.row_size() < shape_.heads * shape_.dim) {
+        found.push_back(number);
+      } else if (!std::isnan(number)) {
+        last = std::numeric_limits<float>::quiet_NaN();
+      }
+    }
+    found.push_back(last);
     return found;
   }
   template <MaskPolicy Mask>
   void time(cuda::AttendKernel kernel, const std::string& label, Mask mask) {
     const auto made = call(mask);
-    const Times times = time_of(*engine_, [&] { attend_with(*engine_, made, kernel); });
-    const double numbers = static_cast<double>(2 * query_.size() + key_.size() + value_.size());
-    print("attention", shape_.name + ("_" + label), times,
-          4 * shape_.visible * static_cast<double>(shape_.heads * shape_.dim), 2 * numbers);
+    const auto numbers = [&](Index rows, Index heads) {
+      return static_cast<double>(rows * heads * shape_.dim);
+    };
+    const Work work{
+        4 * shape_.visible * static_cast<double>(shape_.heads * shape_.dim),
+        2 * (2 * numbers(shape_.rows, shape_.heads) + 2 * numbers(shape_.keys, shape_.kv_heads))};
+    constexpr int many = 20;
+    const Times times = time_of(*engine_, work, many, [&] { attend_with(*engine_, made, kernel); });
+    print("attention", shape_.name + ("_" + label), times, work);
   }
 
  private:
   [[nodiscard]] View<bfloat16, Tokens, Hidden> matrix(Index rows, Index heads) {
-    return engine_->allocate<bfloat16>(Tokens{rows}, Hidden{heads * shape_.dim});
+    return engine_->allocate<bfloat16>(Tokens{rows}, Hidden{heads * shape_.dim + shape_.between});
+  }
+  template <class T>
+  [[nodiscard]] auto heads_of(const View<T, Tokens, Hidden>& rows, Index heads) const {
+    return split(columns(rows, 0, Hidden{heads * shape_.dim}), Heads{heads}, HeadDim{shape_.dim});
   }
 
   Engine* engine_;

@@ -11,6 +11,7 @@
 
 #include "cuda_phases.hpp"
 #include "cuda_products.hpp"
+#include "hopper_comparison.hpp"
 
 namespace stamp::test {
 namespace {
@@ -54,6 +55,9 @@ TEST(Report, TimesEveryPhaseOfAnAnswer) {
   });
   EXPECT_TRUE(equal);
   EXPECT_TRUE(said.at("tiny_graphs_and_plain_launches").at("equal").get<bool>());
+  EXPECT_TRUE(said.at("tiny_graphs_and_plain_launches").at("finite").get<bool>());
+  EXPECT_EQ(said.at("tiny_end_to_end").at("words").get<int>(), 5);
+  EXPECT_EQ(said.at("tiny_next_question").at("words").get<int>(), 5);
   EXPECT_EQ(said.at("tiny_requests_after_warm_up").at("count").get<int>(), 0);
   const std::set<std::string> timed{"vision",
                                     "prefill",
@@ -87,21 +91,75 @@ TEST(Report, TimesEveryPhaseOfAnAnswer) {
   EXPECT_GT(host_device().replayed, 0);
 }
 
-TEST(Report, TimesProductsAndAttention) {
-  host_device() = {};
+TEST(Report, AnswersAreComparedBitByBit) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const benchmarks::Said number{{1, 2}, {0.5F, -1.0F}};
+  const benchmarks::Said none{{1, 2}, {0.5F, nan}};
+  EXPECT_TRUE(number.same_bits(number));
+  EXPECT_TRUE(none.same_bits(none));
+  EXPECT_FALSE(number.same_bits(none));
+  EXPECT_FALSE(number.same_bits({{1, 3}, {0.5F, -1.0F}}));
+  EXPECT_FALSE(number.same_bits({{1, 2}, {0.5F}}));
+  EXPECT_FALSE((benchmarks::Said{{}, {0.0F}}.same_bits({{}, {-0.0F}})));
+  EXPECT_TRUE(number.finite());
+  EXPECT_FALSE(none.finite());
+}
+
+std::map<std::string, json> said_of_products_and_attention() {
   cuda::Engine<bfloat16> engine;
-  const auto said = said_by([&] {
+  return said_by([&] {
     benchmarks::time_product(engine, "few", 1, 32, 16);
     benchmarks::time_product(engine, "many", 7, 32, 16);
-    benchmarks::AttentionOperands operands(engine, {"attention", 5, 9, 2, 1, 16, 5.0 * 9});
-    operands.time(cuda::AttendKernel::tensor, "tensor", Causal{4});
+    // Its keys are split as if there were 512 of them, which needs scratch memory.
+    benchmarks::AttentionOperands operands(engine, {"attention", 2, 9, 2, 1, 16, 2.0 * 9});
+    operands.time(cuda::AttendKernel::tiled, "tiled", Causal{7});
   });
+}
+
+TEST(Report, RecordsBriefProductsAndAttention) {
+  host_device() = {};
+  const auto said = said_of_products_and_attention();
   ASSERT_EQ(said.size(), 3U);
   const auto& many = said.at("many");
   EXPECT_NEAR(many["tflops"].get<double>() * many["ms"].get<double>() * 1e9, 2 * 7 * 32 * 16,
               0.01 * 2 * 7 * 32 * 16)
       << many.dump();
-  EXPECT_GT(said.at("attention_tensor").at("gbytes_per_s").get<double>(), 0);
+  EXPECT_GT(said.at("attention_tiled").at("gbytes_per_s").get<double>(), 0);
+  EXPECT_EQ(said.at("few").at("recorded").get<int>(), 96) << "weights in turn";
+  EXPECT_EQ(said.at("attention_tiled").at("recorded").get<int>(), 20);
+  EXPECT_EQ(host_device().recorded, 3);
+  // The least that a reading times: three launches of the graph, then one a batch.
+  EXPECT_GE(host_device().replayed, 3 * (3 + 1 + 15));
+}
+
+TEST(Report, TimesCallByCallWhereNothingIsRecorded) {
+  host_device() = {};
+  host_device().recording = HostDevice::Recording::is_refused;
+  const auto said = said_of_products_and_attention();
+  ASSERT_EQ(said.size(), 3U);
+  for (const auto& [name, reading] : said) EXPECT_EQ(reading.at("recorded").get<int>(), 0) << name;
+  EXPECT_EQ(host_device().replayed, 0);
+}
+
+TEST(Report, WhatKeepsADeviceBusyIsNotRecorded) {
+  EXPECT_TRUE((benchmarks::Work{2.0 * 1024 * 1536 * 8960, 48e6}.brief()));
+  EXPECT_FALSE((benchmarks::Work{4.0 * 4096 * 4096 * 1280, 42e6}.brief()));
+  EXPECT_FALSE((benchmarks::Work{2.0 * 1536 * 151936, 2.0 * 1536 * 151936}.brief()));
+}
+
+TEST(Report, ComparesTheHopperKernelWithTheOther) {
+  host_device() = {};
+  cuda::Engine<bfloat16> engine(1, cuda::Attention::hopper);
+  bool agree = true;
+  const auto said = said_by([&] {
+    agree &= benchmarks::compare_small(engine, 80, 20, 70, 8);
+    agree &= benchmarks::compare_objects(engine, 64, 20, {30, 57, 64}, 8);
+  });
+  EXPECT_TRUE(agree);
+  EXPECT_EQ(said.size(), 4U);
+  EXPECT_EQ(said.at("objects_60x124x64_apart_8").at("beyond").get<int>(), 0);
+  EXPECT_EQ(said.at("objects_60x124x64_apart_8").at("of").get<int>(), 60 * 6 * 64 + 1);
+  EXPECT_GT(host_device().by_hopper, 0);
 }
 
 }  // namespace
