@@ -1,46 +1,253 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""results.jsonl of gpu_report.sh as a table, of the side "stamp" or another that is named: our time, PyTorch's best,
-their ratio, and our share of what the machine did at best in the same run."""
+"""The readings of gpu_report.sh beside the goals for an H200 at 896×896, PyTorch's times and the floors of the machine.
 
+    gpu_table.py RESULTS.jsonl           the goals, what failed, and the verdict; exit 1 where something failed
+    gpu_table.py --all RESULTS.jsonl     every reading
+    gpu_table.py --write [--check]       the newest benchmarks/results/gpu_*.jsonl into the README's table
+
+A floor is max(operations / FLOP/s, bytes / bandwidth), with the best rates of a product of 8192 and of a copy in the same
+run, before and after our times; that of an answer is the sum of its parts. Below a goal is no failure. Wrong bits, numbers
+that are not finite, kernels that disagree and memory asked of the driver after the first answer are."""
+
+import argparse
 import json
+import pathlib
+import re
 import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+MARK = "gpu report"
+# Milliseconds at most, 2B and 7B.
+BARS = {"vision": (16, 16), "prefill": (6, 24), "decode_token": (1.0, 4.0), "mask_pass": (6.5, 24),
+        "end_to_end": (80, 240), "next_question": (50, 190)}
+SIZES = ("2b", "7b")
+TIMES_EAGER = 5  # an answer against transformers, launch by launch, in two phases
+OF_PRODUCT, OF_ATTENTION = 0.95, 0.9  # of PyTorch's speed
+OURS = re.compile("_(tensor|tiled|hopper)$")
+THEIRS = re.compile("_(flash|cudnn|efficient)(_shared)?$")
+COLUMNS = ("", "ours ms", "torch ms", "ratio", "TFLOP/s", "GB/s", "of floor", "goal", "")
+
+
+def least(readings, key=lambda r: r["name"]):
+    """The quickest reading of each key."""
+    found = {}
+    for r in readings:
+        if "ms" in r and (key(r) not in found or r["ms"] < found[key(r)]["ms"]):
+            found[key(r)] = r
+    return found
+
+
+class Report:
+    def __init__(self, readings):
+        self.readings = readings
+        ceilings = [r for r in readings if r["kind"] == "ceiling" and "ms" in r]
+        self.tflops = max((r["tflops"] for r in ceilings if r["name"] == "square_8192"), default=None)
+        self.gbytes = max((r["gbytes_per_s"] for r in ceilings if r["name"] == "copy"), default=None)
+        self.theirs = least((r for r in readings if r["side"] == "torch"), lambda r: THEIRS.sub("", r["name"]))
+
+    def of(self, side, kind=None):
+        return [r for r in self.readings if r["side"] == side and kind in (None, r["kind"])]
+
+    def ceilings(self):
+        if not (self.tflops and self.gbytes):
+            return "ceilings: not measured, so no floors"
+        each = {name: [f"{r[rate]:.0f}" for r in self.readings if r["kind"] == "ceiling" and r["name"] == name and rate in r]
+                for name, rate in (("square_8192", "tflops"), ("copy", "gbytes_per_s"))}
+        return (f"ceilings: {' and '.join(each['square_8192'])} TFLOP/s in a bf16 product of 8192, "
+                f"{' and '.join(each['copy'])} GB/s in a copy; the best counts")
+
+    def floor(self, r):
+        """Milliseconds, or None where the work or the machine is not known."""
+        if not (self.tflops and self.gbytes):
+            return None
+        if "operations" in r:
+            return max(r["operations"] / self.tflops * 1e-9, r["bytes"] / self.gbytes * 1e-6)
+        if "tflops" in r:
+            return r["ms"] * max(r["tflops"] / self.tflops, r["gbytes_per_s"] / self.gbytes)
+        if "words" not in r:
+            return None
+        size, _, phase = r["name"].partition("_")
+        phases = {part: self.floor(found) for part in ("vision", "prefill", "decode_token", "mask_pass")
+                  for found in self.of(r["side"], "phase") if found["name"] == f"{size}_{part}" and "operations" in found}
+        parts = {"decode_token": r["words"], "mask_pass": 1}
+        if phase == "end_to_end":
+            parts |= {"vision": 1, "prefill": 1}
+        if not parts.keys() <= phases.keys():
+            return None
+        return sum(count * phases[part] for part, count in parts.items())
+
+    def row(self, r, goal="", verdict=""):
+        """A reading's cells."""
+        other = self.theirs.get(OURS.sub("", r["name"]))
+        rates = ["", ""]
+        if "tflops" in r:
+            rates = [f"{r['tflops']:.1f}", f"{r['gbytes_per_s']:.0f}"]
+        elif "operations" in r:
+            rates = [f"{r['operations'] / r['ms'] * 1e-9:.1f}", f"{r['bytes'] / r['ms'] * 1e-6:.0f}"]
+        floor = self.floor(r)
+        return [f"{r['kind']} {r['name']}", f"{r['ms']:.4f}", *([f"{other['ms']:.4f}", f"{other['ms'] / r['ms']:.2f}"]
+                if other else ["", ""]), *rates, f"{100 * floor / r['ms']:.0f} %" if floor else "", goal, verdict]
+
+    def goals(self):
+        """(cells, met or None where there is no reading) of every goal."""
+        ours = least(self.of("stamp", "phase"))
+        for phase, bars in BARS.items():
+            for size, bar in zip(SIZES, bars):
+                name = f"{size}_{phase}"
+                yield self.judged("phase", name, ours.get(name), f"≤ {bar:g} ms", lambda r: r["ms"] <= bar)
+        for size in SIZES:
+            name = f"{size}_end_to_end"
+            yield self.against("phase", name, ours.get(name), TIMES_EAGER, "against eager transformers")
+        products = least(self.of("stamp", "product"))
+        for name, found in products.items():
+            if not name.endswith(("_int8", "_fp8")):
+                yield self.against("product", name, found, OF_PRODUCT)
+        right = not any(r["beyond"] or r["changed"] for r in self.of("stamp_hopper", "compare"))
+        sides = ("stamp", "stamp_hopper") if right else ("stamp",)
+        attention = least((r for side in sides for r in self.of(side, "attention")
+                           if not r["name"].endswith("_tiled")), lambda r: OURS.sub("", r["name"]))
+        for name, found in attention.items():
+            if name in self.theirs or name in self.failed_peers():
+                yield self.against("attention", name, found, OF_ATTENTION)
+        for kind, wanted in (("product", products), ("attention", attention)):
+            if not wanted:
+                yield self.judged(kind, "of every shape", None, "", None)
+
+    def failed_peers(self):
+        return {THEIRS.sub("", r["name"]) for r in self.of("torch") if "failed" in r}
+
+    def judged(self, kind, name, found, goal, good, more=""):
+        if found is None:
+            return [f"{kind} {name} {more}".rstrip(), *[""] * 6, goal, "not measured"], None
+        met = good(found)
+        cells = self.row(found, goal, "not measured" if met is None else "met" if met else "BELOW")
+        cells[0] = f"{cells[0]} {more}".rstrip()
+        return cells, met
+
+    def against(self, kind, name, found, times, more=""):
+        other = self.theirs.get(name)
+        return self.judged(kind, name, found, f"≥ {times:g} × torch",
+                           lambda r: other["ms"] / r["ms"] >= times if other else None, more)
+
+    def failures(self):
+        for r in self.readings:
+            name = f"{r['side']} {r['name']}"
+            if r["kind"] == "bits" and not (r["equal"] and r.get("finite", True)):
+                yield f"{name}: " + ("the bits differ" if not r["equal"] else "numbers that are not finite")
+            elif r["kind"] == "memory" and r["count"]:
+                yield f"{name}: the driver was asked for memory {r['count']} times"
+            elif r["kind"] == "compare" and (r["beyond"] or r["changed"]):
+                yield (f"{name}: largest difference {r['largest_difference']}, {r['beyond']} beyond tolerance and "
+                       f"{r['changed']} changed from run to run of {r['of']}")
+            elif "failed" in r and r["kind"] != "attention":
+                yield f"{name}: {r['failed']}"
+
+    def notes(self):
+        """What is neither a time nor a failure."""
+        compared = [r for r in self.readings if r["kind"] == "compare"]
+        if compared:
+            agree = [r for r in compared if not (r["beyond"] or r["changed"])]
+            yield (f"the Hopper kernel agrees in {len(agree)} of {len(compared)} comparisons, largest difference "
+                   f"{max((r['largest_difference'] for r in agree), default=0)}")
+        for r in self.readings:
+            if r["kind"] == "masks":
+                yield f"masks {r['name']}: IoU {r['iou']}, the same words in {r['same_words']} of {r['answers']} answers"
+        unlike = [r["name"] for r in self.of("stamp") if "recorded" in r
+                  and bool(r["recorded"]) != bool(self.theirs.get(OURS.sub("", r["name"]), r).get("recorded"))]
+        if unlike:
+            yield "launched as a graph on one side only: " + ", ".join(unlike)
+        # A shape is not measured where no backend takes it; which ones do not take it is worth a line.
+        refused = sorted(r["name"] for r in self.readings if r["kind"] == "attention" and "failed" in r)
+        if refused:
+            yield "PyTorch has not got: attention " + ", ".join(refused)
+
+
+def summary(goals):
+    names = {verdict: [cells[0] for cells, met in goals if met is verdict] for verdict in (True, False, None)}
+    text = f"goals: {len(names[True])} met, {len(names[False])} below"
+    if names[False]:
+        text += ": " + ", ".join(names[False])
+    if names[None]:
+        text += f"; {len(names[None])} not measured: " + ", ".join(names[None])
+    return text
+
+
+def as_text(rows):
+    widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) if at in (0, len(COLUMNS) - 1) else cell.rjust(width)
+                        for at, (cell, width) in enumerate(zip(row, widths))).rstrip()
+
+
+def as_markdown(rows):
+    head, *rest = rows
+    yield "| " + " | ".join(head) + " |"
+    yield "|---" + "|--:" * (len(head) - 2) + "|---|"
+    for row in rest:
+        yield "| " + " | ".join(row) + " |"
+
+
+def load(path):
+    return Report([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()])
+
+
+def show(report):
+    goals, failures = list(report.goals()), list(report.failures())
+    lines = [report.ceilings(), *as_text([list(COLUMNS), *(cells for cells, _ in goals)]), *report.notes(),
+             *(f"FAILED {failure}" for failure in failures), summary(goals)]
+    print("\n".join(lines))
+    return 1 if failures else 0
+
+
+def show_all(report):
+    rows = [list(COLUMNS)]
+    for side in ("stamp", "stamp_hopper"):
+        rows += [[side, *[""] * (len(COLUMNS) - 1)]]
+        rows += [report.row(r) for r in report.of(side) if "ms" in r]
+    print("\n".join([report.ceilings(), *as_text(rows)]))
+    return 0
+
+
+def table_of_newest():
+    found = sorted((HERE / "results").glob("gpu_*.jsonl"))
+    if not found:
+        return "Not yet measured."
+    report = load(found[-1])
+    goals = list(report.goals())
+    about = [f"{r['device']}, {r['date']}, commit {r['commit'][:7]}." for r in report.of("run")]
+    return "\n".join([f"`results/{found[-1].name}`: {' '.join(about)} {report.ceilings()[0].upper()}{report.ceilings()[1:]}.",
+                      "", *as_markdown([list(COLUMNS), *(cells for cells, _ in goals)]), "",
+                      summary(goals)[0].upper() + summary(goals)[1:] + "."])
+
+
+def write(check):
+    path = HERE / "README.md"
+    begin, end = f"<!-- {MARK}: begin -->", f"<!-- {MARK}: end -->"
+    text = path.read_text(encoding="utf-8")
+    head, rest = text.split(begin)
+    wanted = f"{head}{begin}\n{table_of_newest()}\n{end}" + rest.split(end)[1]
+    if check:
+        if wanted != text:
+            print(f"{path}: its table is not that of the newest results; run gpu_table.py --write", file=sys.stderr)
+        return wanted != text
+    path.write_text(wanted, encoding="utf-8")
+    return 0
 
 
 def main():
-    ours = sys.argv[2] if len(sys.argv) > 2 else "stamp"
-    readings = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
-    ceiling = {r["name"]: r for r in readings if r["kind"] == "ceiling"}
-    flops = ceiling.get("square_8192", {}).get("tflops")
-    bandwidth = ceiling.get("copy", {}).get("gbytes_per_s")
-    if flops:
-        print(f"ceilings: {flops:.0f} TFLOP/s bf16 product of 8192, {bandwidth:.0f} GB/s copy")
-    theirs = {}
-    for r in readings:
-        if r["side"].startswith("torch") and "ms" in r:
-            name = r["name"].removesuffix("_flash").removesuffix("_cudnn")
-            theirs[name] = min(theirs.get(name, r["ms"]), r["ms"])
-        elif "failed" in r:
-            print(f"{r['side']} {r['name']}: {r['failed']}")
-    print(f"{'':<34}{'ours ms':>10}{'torch ms':>10}{'ratio':>7}{'TFLOP/s':>9}{'GB/s':>8}{'of roof':>9}")
-    for r in readings:
-        if r["side"] != ours or "ms" not in r:
-            if r["side"] == ours and r["kind"] == "memory":
-                print(f"{r['name']}: {r['count']}")
-            elif r["side"] == ours and r["kind"] == "compare":
-                print(f"{r['name']}: largest difference {r['largest_difference']}, {r['beyond']} beyond tolerance and "
-                      f"{r['changed']} changed from run to run of {r['of']}")
-            elif r["side"] == ours and r["kind"] == "bits":
-                print(f"{r['name']}: the bits {'are the same' if r['equal'] else 'DIFFER'}")
-            continue
-        other = theirs.get(r["name"].removesuffix("_tensor").removesuffix("_tiled").removesuffix("_hopper"))
-        share = ""
-        if flops and "tflops" in r:
-            share = f"{100 * max(r['tflops'] / flops, r['gbytes_per_s'] / bandwidth):.0f} %"
-        print(f"{r['kind'] + ' ' + r['name']:<34}{r['ms']:>10.4f}"
-              + (f"{other:>10.4f}{other / r['ms']:>7.2f}" if other else " " * 17)
-              + (f"{r['tflops']:>9.1f}{r['gbytes_per_s']:>8.0f}" if "tflops" in r else " " * 17) + f"{share:>9}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", nargs="?", type=pathlib.Path)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--check", action="store_true", help="with --write: only say whether the table is up to date")
+    chosen = parser.parse_args()
+    if chosen.write:
+        return write(chosen.check)
+    if chosen.results is None:
+        parser.error("expected a results file")
+    return (show_all if chosen.all else show)(load(chosen.results))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""benchmarks/gpu_table.py on readings that are known: floors, ratios, verdicts, failures, and the README's table.
+
+    gpu_table_test.py        exit 0 when all of it holds"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+BENCHMARKS = HERE.parents[1] / "benchmarks"
+READINGS = [json.loads(line) for line in (HERE / "gpu_results.jsonl").read_text().splitlines()]
+sys.path.insert(0, str(BENCHMARKS))
+import gpu_table  # noqa: E402
+
+
+def table(readings, *options):
+    """Exit code and lines."""
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+        file.write("".join(json.dumps(r) + "\n" for r in readings))
+        file.flush()
+        done = subprocess.run([sys.executable, BENCHMARKS / "gpu_table.py", *options, file.name], capture_output=True,
+                              text=True, check=False)
+    assert not done.stderr, done.stderr
+    return done.returncode, done.stdout.splitlines()
+
+
+def row(lines, name):
+    """A row's cells, without the name."""
+    found = [line for line in lines if line.startswith(name + "  ")]
+    assert len(found) == 1, (name, lines)
+    return found[0][len(name):].split()
+
+
+class Table(unittest.TestCase):
+    def test_goals(self):
+        code, lines = table(READINGS)
+        self.assertEqual(code, 0, "below a goal is no failure")
+        self.assertEqual(lines[0], "ceilings: 780 and 800 TFLOP/s in a bf16 product of 8192, 4000 and 3900 GB/s in a copy; "
+                         "the best counts")
+        self.assertEqual(row(lines, "phase 2b_vision"),
+                         ["12.5000", "20.0000", "1.60", "640.0", "160", "80", "%", "≤", "16", "ms", "met"])
+        # bytes are the floor of decoding
+        self.assertEqual(row(lines, "phase 2b_decode_token"), ["1.0000", "3.0", "3000", "75", "%", "≤", "1", "ms", "met"])
+        self.assertEqual(row(lines, "phase 2b_prefill")[-1], "BELOW")
+        # 10 + 3.75 + 40 · 0.75 + 3.75 ms, and 40 · 0.75 + 3.75 ms
+        self.assertEqual(row(lines, "phase 2b_end_to_end"), ["80.0000", "420.0000", "5.25", "59", "%", "≤", "80", "ms", "met"])
+        self.assertEqual(row(lines, "phase 2b_next_question")[:3], ["49.0000", "69", "%"])
+        self.assertEqual(row(lines, "phase 7b_end_to_end against eager transformers")[-5:], ["≥", "5", "×", "torch", "BELOW"])
+        self.assertEqual(row(lines, "product 2b_q_1")[2], "1.25")
+        # the best of our kernels that may be chosen against PyTorch's best
+        self.assertEqual(row(lines, "attention mask_2b_hopper")[:3], ["0.0210", "0.0200", "0.95"])
+        self.assertIn("launched as a graph on one side only: 2b_up_1024", lines)
+        self.assertEqual(lines[-1], "goals: 9 met, 3 below: phase 2b_prefill, phase 7b_end_to_end against eager transformers, "
+                         "product 2b_up_1024; 5 not measured: phase 7b_vision, phase 7b_prefill, phase 7b_decode_token, "
+                         "phase 7b_mask_pass, phase 7b_next_question")
+
+    def test_failures(self):
+        worse = [dict(r) for r in READINGS]
+        for r in worse:
+            if r["kind"] == "bits":
+                r["equal"] = False
+            if r["kind"] == "memory":
+                r["count"] = 3
+            if r["kind"] == "compare":
+                r["changed"] = 1
+        code, lines = table(worse)
+        self.assertEqual(code, 1)
+        self.assertIn("FAILED stamp 2b_graphs_and_plain_launches: the bits differ", lines)
+        self.assertIn("FAILED stamp 2b_requests_after_warm_up: the driver was asked for memory 3 times", lines)
+        self.assertEqual(sum(line.startswith("FAILED") for line in lines), 3)
+        # a kernel that disagrees reaches no goal
+        self.assertEqual(row(lines, "attention mask_2b_tensor")[-1], "BELOW")
+
+    def test_not_finite(self):
+        code, lines = table([{"side": "stamp", "kind": "bits", "name": "a", "equal": True, "finite": False}])
+        self.assertEqual(code, 1)
+        self.assertIn("FAILED stamp a: numbers that are not finite", lines)
+
+    def test_nothing_measured(self):
+        code, lines = table([])
+        self.assertEqual(code, 0)
+        self.assertEqual(lines[0], "ceilings: not measured, so no floors")
+        self.assertTrue(lines[-1].startswith("goals: 0 met, 0 below; 16 not measured: "), lines[-1])
+
+    def test_all_readings(self):
+        code, lines = table(READINGS, "--all")
+        self.assertEqual(code, 0)
+        self.assertEqual(row(lines, "product 2b_q_1_int8"), ["0.0009", "5.0", "2600", "65", "%"])
+        self.assertEqual(row(lines, "attention mask_2b_tiled")[2], "2.00")
+
+    def test_markdown(self):
+        report = gpu_table.Report(READINGS)
+        lines = list(gpu_table.as_markdown([list(gpu_table.COLUMNS), *(cells for cells, _ in report.goals())]))
+        self.assertEqual(lines[2], "| phase 2b_vision | 12.5000 | 20.0000 | 1.60 | 640.0 | 160 | 80 % | ≤ 16 ms | met |")
+        self.assertEqual({line.count("|") for line in lines}, {10})
+
+    def test_readme_is_up_to_date(self):
+        self.assertEqual(gpu_table.write(check=True), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
