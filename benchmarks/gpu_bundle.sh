@@ -4,17 +4,32 @@
 # neither a network nor this project's libraries: programs, the shared libraries that only they
 # need, and where their sources stood. cuBLASLt is not packed: machines with PyTorch have it.
 #   bash benchmarks/gpu_bundle.sh [ARCHITECTURES, default 90a-real] [BUILD FOLDER, default build-gpu]
+#   bash benchmarks/gpu_bundle.sh --into FOLDER …      unpacked, for this machine, and without a network
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+into=
+if [[ ${1:-} == --into ]]; then
+  into=${2:?gpu_bundle.sh: expected a folder}
+  shift 2
+fi
 architectures=${1:-90a-real}
 build=${2:-build-gpu}
 bundle=gpu-bundle
 programs=(tests/{attend,matmul,weights,norm,pointwise,embed_rotate,memory,sam_operations,picture,host,goldens,sam_goldens,answer}_test benchmarks/cuda_report stamp)
 programs+=(benchmarks/hopper_report)
 
-bash cuda/cublas.sh
-cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DSTAMP_CUDA=ON "-DCMAKE_CUDA_ARCHITECTURES=$architectures" >/dev/null
-cmake --build $build --target "${programs[@]##*/}"
+[[ -n $into ]] || bash cuda/cublas.sh
+cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSTAMP_CUDA=ON "-DCMAKE_CUDA_ARCHITECTURES=$architectures" >/dev/null
+cmake --build "$build" --target "${programs[@]##*/}"
+if [[ -n $into ]]; then
+  mkdir -p "$into/bin"
+  for program in "${programs[@]}"; do
+    cp "$build/$program" "$into/bin/"
+  done
+  pwd >"$into/source_folder"
+  git rev-parse HEAD >"$into/commit" 2>/dev/null || echo unknown >"$into/commit"
+  exit 0
+fi
 
 rm -rf $bundle
 mkdir -p $bundle/bin $bundle/lib
