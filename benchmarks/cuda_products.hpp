@@ -21,8 +21,10 @@ inline void time_product(Engine& engine, const std::string& name, Index rows, In
   stored.rank = 2;
   stored.extents = {out, in};
   stored.data = reinterpret_cast<const std::byte*>(numbers.data());
-  // Weights in turn, so that a product of few rows cannot find them in the cache.
-  const Index copies = std::clamp<Index>((Index{256} << 20U) / (2 * in * out), 1, 96);
+  // Weights in turn, so that a product of few rows cannot find them in the cache; with many rows
+  // reading them costs little.
+  const Index copies =
+      std::clamp<Index>((Index{256} << 20U) / (2 * in * out), 1, rows <= 16 ? 96 : 16);
   std::vector<Engine::Matrix<Ffn, Hidden>> weights;
   for (Index at = 0; at < copies; ++at) {
     weights.push_back(engine.matrix(stored, Ffn{out}, Hidden{in}));

@@ -146,7 +146,7 @@ def report_ceilings(peer):
 def product(peer, name, rows, width, out):
     if peer.tiny:
         rows, width, out = min(rows, 3), 32, 16
-    copies = max(1, min(96, (256 << 20) // (2 * width * out)))
+    copies = max(1, min(96 if rows <= 16 else 16, (256 << 20) // (2 * width * out)))
     weights = [peer.random(out, width) * 0.02 for _ in range(copies)]
     x = peer.random(rows, width)
     turn = [0]
