@@ -84,9 +84,8 @@ struct Said {
   }
   /// As bytes: a NaN has the bits of itself, and zeros of two signs differ.
   [[nodiscard]] bool same_bits(const Said& other) const {
-    return words == other.words &&
-           std::ranges::equal(mask, other.mask, {}, std::bit_cast<std::uint32_t, float>,
-                              std::bit_cast<std::uint32_t, float>);
+    const auto bits = [](float number) { return std::bit_cast<std::uint32_t>(number); };
+    return words == other.words && std::ranges::equal(mask, other.mask, {}, bits, bits);
   }
 };
 

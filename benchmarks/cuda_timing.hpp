@@ -169,7 +169,8 @@ class AttentionOperands {
     return engine_->allocate<bfloat16>(Tokens{rows}, Hidden{heads * shape_.dim + shape_.between});
   }
   template <class T>
-  [[nodiscard]] auto heads_of(const View<T, Tokens, Hidden>& rows, Index heads) const {
+  [[nodiscard]] View<T, Tokens, Heads, HeadDim> heads_of(const View<T, Tokens, Hidden>& rows,
+                                                         Index heads) const {
     return split(columns(rows, 0, Hidden{heads * shape_.dim}), Heads{heads}, HeadDim{shape_.dim});
   }
 

@@ -154,6 +154,10 @@ say "cuBLASLt: ${cublas:-the one of the system}"
 printf '{"side": "run", "kind": "run", "name": "report", "commit": "%s", "date": "%s", "device": "%s"}\n' \
   "$commit" "$(date -u +%F)" "${device//[\"\\]/}" >>"$out/results.jsonl"
 
+# Tests skip where no device can be used: that would look like success.
+run device 60 "$work/bin/norm_test" --gtest_filter='*cuda_bfloat16.EqualThePlainLoop'
+((${#failed[@]} == 0)) || stop "our programs cannot use this GPU: $(grep -A 1 ': Skipped$' "$logs/device.log" | tail -n 1)"
+
 say "== operations and goldens on the GPU, side by side"
 for program in attend matmul weights norm pointwise embed_rotate memory sam_operations picture; do
   begin "$program" 120 "$work/bin/${program}_test" --gtest_filter='*cuda_float*:*cuda_bfloat16*:*OfADevice*'

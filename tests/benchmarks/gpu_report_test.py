@@ -29,6 +29,9 @@ if [[ " $BREAK " == *" $name "* ]]; then
   exit 1
 fi
 case $name-$1 in
+  norm_test-*)
+    [[ -z $DRIVER_TOO_OLD ]] || { printf '%s\n' 'a.hpp:2: Skipped' 'no device: the driver is too old' '[  PASSED  ] 0 tests.'; exit; }
+    echo '[  PASSED  ] 1 test.' ;;
   *_test-*) echo '[  PASSED  ] 3 tests.' ;;
   cuda_report-2b_hopper) echo '{"kind": "phase", "name": "2b_mask_pass", "ms": 6.0, "operations": 3e12, "bytes": 3e9}' ;;
   cuda_report-[27]b)
@@ -196,6 +199,12 @@ def without_a_device():
     check(code == 2 and said == "no GPU here: nvidia-smi says: No devices were found\n", code, said)
 
 
+def a_device_that_our_programs_cannot_use():
+    code, said, _ = Machine().run(DRIVER_TOO_OLD="1")
+    check(code == 2 and "NOTHING RAN\n" in said, code, said)
+    check(said.splitlines()[-1] == "our programs cannot use this GPU: no device: the driver is too old", said)
+
+
 def a_bundle_that_is_broken():
     machine = Machine()
     (machine.root / "gpu-bundle/programs.tar.xz").write_bytes(b"nothing")
@@ -220,8 +229,8 @@ def without_a_bundle_and_libraries():
 
 def main():
     cases = (everything_passes, failures_are_named_and_the_deadline_holds, what_is_left_out_is_no_success,
-             a_kill_loses_nothing_that_was_done, without_a_device, a_bundle_that_is_broken, without_a_bundle_it_is_built,
-             without_a_bundle_and_libraries)
+             a_kill_loses_nothing_that_was_done, without_a_device, a_device_that_our_programs_cannot_use,
+             a_bundle_that_is_broken, without_a_bundle_it_is_built, without_a_bundle_and_libraries)
     wrong = 0
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         for case, done in [(case, pool.submit(case)) for case in cases]:
