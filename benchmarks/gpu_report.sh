@@ -110,12 +110,12 @@ run() {
   begin "$@"
   settle
 }
-# Its JSON lines are readings of that side.
+# Its JSON lines are readings of that side; who is killed may leave half of one.
 measure() { # side, name, seconds, command
   local side=$1 name=$2
   shift
   run "$@"
-  [[ ! -f $logs/$name.log ]] || sed -n "s/^{/{\"side\": \"$side\", /p" "$logs/$name.log" >>"$out/results.jsonl"
+  [[ ! -f $logs/$name.log ]] || sed -n "s/^{\(.*\)}\$/{\"side\": \"$side\", \1}/p" "$logs/$name.log" >>"$out/results.jsonl"
 }
 clocks() {
   say "$(timeout 20 nvidia-smi --query-gpu=clocks.sm,clocks.mem,temperature.gpu,power.draw --format=csv,noheader 2>&1 | head -n 1)"
