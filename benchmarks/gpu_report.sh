@@ -36,6 +36,7 @@ finish() {
     { head -c 400000 "$log" && printf '\n…\n' && tail -c 400000 "$log"; } >"$work/short" && mv "$work/short" "$log"
   done
   tar -C "$work" -czf "$work/logs.tar.gz" logs && cp "$work/logs.tar.gz" "$out/"
+  [[ ! -s $out/results.jsonl ]] || python3 benchmarks/gpu_table.py --all "$out/results.jsonl" >"$out/readings.txt" 2>&1
 }
 trap 'finish; rm -rf "$work"' EXIT
 trap 'for job in $(jobs -p); do pkill -P "$job"; done; exit 1' TERM INT
@@ -261,7 +262,6 @@ END
 fi
 
 say "== goals"
-python3 benchmarks/gpu_table.py --all "$out/results.jsonl" >"$out/readings.txt" 2>&1
 python3 benchmarks/gpu_table.py "$out/results.jsonl" >"$work/goals" 2>&1 || failed+=(readings)
 tee -a "$out/report.txt" <"$work/goals"
 code=0

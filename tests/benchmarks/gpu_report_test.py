@@ -195,6 +195,7 @@ def a_kill_loses_nothing_that_was_done():
     process.send_signal(signal.SIGKILL)
     process.wait()
     check({"logs/attend.log", "logs/masks.log"} <= machine.logs(), machine.logs())
+    check((machine.out / "readings.txt").exists(), "readings.txt")
     check("== times" in (machine.out / "report.txt").read_text(), "report.txt")
 
 
