@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // THE list of what a backend must offer. Layers and models use nothing else.
 //
-// A backend is an engine type: it owns memory, threads or a stream, and names five types
+// A backend is an engine type: it owns memory, threads or a stream, and names six types
 //   Element        what activations are stored in
-//   Number         what positions, angles and results are exchanged in: float, or double
+//   Number         what angles, activations and results are exchanged in: float, or double
 //   Matrix<O, I>   how it keeps a weight that multiplies
 //   Table<V, H>    how it keeps an embedding table
 //   Vector<A>      how it keeps a norm's weight or a bias
+//   Kept<Axes...>  how it keeps Elements beyond a frame: a cache's keys and values, an image's
+//                  features
 // and its operations are free functions in its namespace, found by argument-dependent lookup, as
 // operation(engine, output, inputs...). Outputs never alias inputs unless an operation says
 // "in place". Sums are taken in Accumulator<Element> or wider. Shapes are checked at the door of
@@ -30,29 +32,39 @@ using Activation = View<typename B::Element, Axes...>;
 
 namespace requirement {
 
-/// The types that an engine names.
+/// The types that an engine names. Weights are made empty and bound later.
 template <class B>
-concept NamesItsTypes =
-    Element<typename B::Element> && std::floating_point<typename B::Number> && requires {
-      typename B::template Matrix<Vocab, Hidden>;
-      typename B::template Table<Vocab, Hidden>;
-      typename B::template Vector<Hidden>;
-      typename B::template Kept<Keys, KvHeads, HeadDim>;
-    };
+concept NamesItsTypes = Element<typename B::Element> && std::floating_point<typename B::Number> &&
+                        std::default_initializable<typename B::template Matrix<Vocab, Hidden>> &&
+                        std::default_initializable<typename B::template Table<Vocab, Hidden>> &&
+                        std::default_initializable<typename B::template Vector<Hidden>> &&
+                        std::movable<typename B::template Kept<Keys, KvHeads, HeadDim>>;
 
 /// engine.frame() starts a scope of scratch memory; engine.allocate<T>(axes...) takes from it,
-/// dense and not initialised; engine.keep(axes...) makes a tensor of Elements that lives until it
-/// is dropped and has view().
+/// dense and not initialised, for Elements, Numbers and int32; engine.keep(axes...) makes a
+/// Kept<Axes...>, which gives its memory back when it is dropped and has view(), of const Elements
+/// where it is const.
 template <class B>
-concept GivesMemory = requires(B& engine) {
-  engine.frame();
-  {
-    engine.template allocate<typename B::Element>(Tokens{1}, Hidden{1})
-  } -> std::same_as<View<typename B::Element, Tokens, Hidden>>;
-  {
-    engine.keep(Keys{1}, KvHeads{1}, HeadDim{1})
-  } -> std::same_as<typename B::template Kept<Keys, KvHeads, HeadDim>>;
-};
+concept GivesMemory =
+    requires(B& engine, const typename B::template Kept<Tokens, Hidden>& features) {
+      engine.frame();
+      {
+        engine.template allocate<typename B::Element>(Tokens{1}, Heads{1}, HeadDim{1})
+      } -> std::same_as<View<typename B::Element, Tokens, Heads, HeadDim>>;
+      {
+        engine.template allocate<typename B::Number>(Patches{1}, Pairs{1})
+      } -> std::same_as<View<typename B::Number, Patches, Pairs>>;
+      {
+        engine.template allocate<std::int32_t>(Tokens{1})
+      } -> std::same_as<View<std::int32_t, Tokens>>;
+      {
+        engine.keep(Keys{1}, KvHeads{1}, HeadDim{1})
+      } -> std::same_as<typename B::template Kept<Keys, KvHeads, HeadDim>>;
+      {
+        engine.keep(Tokens{1}, Hidden{1}).view()
+      } -> std::same_as<View<typename B::Element, Tokens, Hidden>>;
+      { features.view() } -> std::same_as<View<const typename B::Element, Tokens, Hidden>>;
+    };
 
 /// engine.matrix(stored, out, in), engine.table(stored, rows, width) and engine.vector(stored,
 /// axis) take over a weight whose shape has been checked. A matrix names its axes as `out` and
@@ -62,23 +74,31 @@ concept TakesWeights = requires(B& engine, const StoredTensor& stored) {
   {
     engine.matrix(stored, Vocab{1}, Hidden{1})
   } -> std::same_as<typename B::template Matrix<Vocab, Hidden>>;
+  { engine.matrix(stored, Vocab{1}, Hidden{1}).out } -> std::convertible_to<Vocab>;
+  { engine.matrix(stored, Vocab{1}, Hidden{1}).in } -> std::convertible_to<Hidden>;
   {
     engine.table(stored, Vocab{1}, Hidden{1})
   } -> std::same_as<typename B::template Table<Vocab, Hidden>>;
   { engine.vector(stored, Hidden{1}) } -> std::same_as<typename B::template Vector<Hidden>>;
 };
 
-/// engine.upload(view, numbers) and engine.download(numbers, view): dense views, row-major,
-/// between host Numbers and Elements, int32 or Numbers in the engine's memory. Both wait.
+/// engine.upload(view, numbers) and engine.download(numbers, view): dense views of any axes,
+/// row-major. Elements are made from Numbers, or from floats, which pixels are whatever the
+/// engine's Number; Numbers and int32 go up as they are; Elements come back as Numbers. Both wait.
 template <class B>
-concept MovesNumbers =
-    requires(B& engine, View<typename B::Element, Tokens, Hidden> activation,
-             View<std::int32_t, Tokens> integers, std::span<const std::int32_t> host_integers,
-             std::span<const typename B::Number> host, std::span<typename B::Number> result) {
-      engine.upload(activation, host);
-      engine.upload(integers, host_integers);
-      engine.download(result, activation);
-    };
+concept MovesNumbers = requires(
+    B& engine, View<typename B::Element, Tokens, Hidden> activation,
+    View<typename B::Element, Vocab> scores, View<typename B::Element, Patches, PatchLength> pixels,
+    View<typename B::Number, Patches, Pairs> angles, View<std::int32_t, Tokens> integers,
+    std::span<const std::int32_t> host_integers, std::span<const float> host_pixels,
+    std::span<const typename B::Number> host, std::span<typename B::Number> result) {
+  engine.upload(activation, host);
+  engine.upload(pixels, host_pixels);
+  engine.upload(angles, host);
+  engine.upload(integers, host_integers);
+  engine.download(result, activation);
+  engine.download(result, scores);
+};
 
 /// matmul(engine, y, x, w[, bias]): y = x·Wᵀ + bias, y [R, O], x [R, I], W [O, I], bias [O].
 /// torch.nn.functional.linear.
