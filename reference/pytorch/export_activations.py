@@ -119,8 +119,11 @@ def activations(model, ids, prompt_length, pixels, grid, seg, mask, where):
     return dict(named), dialogue
 
 
-def export(options):
-    """Runs the case that the options describe; returns its tensors and metadata."""
+def export(options, ids=None):
+    """Runs the case that the options describe; returns its tensors and metadata.
+
+    `ids`: the words of an earlier run of the case, in place of the response, to be told again.
+    """
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
@@ -145,7 +148,9 @@ def export(options):
     typed = None if pixels is None else pixels.to(dtype)
 
     with DoublePrecision() if dtype == torch.float64 else nullcontext():
-        if options.response is None:
+        if ids is not None:
+            answer = ids[len(prompt):].tolist()
+        elif options.response is None:
             start = torch.tensor(prompt)
             answer = stamp_model.generate(model, start, typed, grid, token["im_end"], options.max_new_tokens).tolist()
         else:

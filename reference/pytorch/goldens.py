@@ -67,9 +67,9 @@ def options(name, dtype="float32", goldens=GOLDENS):
     return chosen
 
 
-def run(name, dtype="float32", goldens=GOLDENS):
-    """Tensors and metadata of one case, as they are kept."""
-    tensors, metadata = export(options(name, dtype, goldens))
+def run(name, dtype="float32", goldens=GOLDENS, ids=None):
+    """Tensors and metadata of one case, as they are kept; for the words `ids` where they are given."""
+    tensors, metadata = export(options(name, dtype, goldens), ids)
     if dtype == "float64":
         tensors = {k: v for k, v in tensors.items() if any(fnmatch.fnmatch(k, pattern) for pattern in IN_DOUBLE)}
     return tensors, metadata

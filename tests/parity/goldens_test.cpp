@@ -3,47 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <cuda_goldens.hpp>
-#include <nlohmann/json.hpp>
-#include <stamp/checkpoint/json.hpp>
-#include <stamp/cpu.hpp>
 #include <stamp/reference.hpp>
-#include <stamp/session/exported_run.hpp>
 
-#include "no_farther.hpp"
+#include "cpu_types.hpp"
+#include "golden_cases.hpp"
 #include "told.hpp"
 
 namespace {
 
-const std::filesystem::path goldens = std::filesystem::path(STAMP_SOURCE_DIR) / "tests/goldens";
-
-/// The committed activations, or those that PyTorch has just written (STAMP_FRESH_ACTIVATIONS).
-std::filesystem::path activations_of(const std::string& file) {
-  const char* fresh = std::getenv("STAMP_FRESH_ACTIVATIONS");
-  return fresh == nullptr ? goldens / file
-                          : std::filesystem::path(fresh) / std::filesystem::path(file).filename();
-}
-
-struct Case {
-  std::string name;
-  std::filesystem::path model;
-  std::filesystem::path activations;
-  bool in_double = false;
-};
-
-std::vector<Case> cases() {
-  std::vector<Case> list;
-  const auto json = stamp::checkpoint::read_json(goldens / "cases.json");
-  for (const auto& entry : json["cases"]) {
-    const std::string name = entry["name"];
-    const std::string model = entry["model"];
-    list.push_back({name, goldens / model, activations_of(entry["activations"])});
-    if (entry["activations_float64"].is_string()) {
-      list.push_back(
-          {name + "-float64", goldens / model, activations_of(entry["activations_float64"]), true});
-    }
-  }
-  return list;
-}
+using stamp::test::cases;
+using stamp::test::expect_no_farther;
+using Case = stamp::test::GoldenCase;
 
 /// The engines that the float goldens run on; each later backend joins here.
 template <class B, class... EngineArguments>
@@ -82,49 +52,25 @@ TEST_P(Goldens, FastCpuInFp32IsPyTorchLayerByLayerWithEveryInstructionSet) {
   }
 }
 
-/// How far one run is, beside PyTorch's own in bfloat16 (reference/pytorch/bf16_distances.py).
-template <class B, class... EngineArguments>
-void add_distances(stamp::test::Distances& distances, const Case& golden,
-                   EngineArguments... arguments) {
-  const auto theirs = stamp::checkpoint::read_json(goldens / "bf16_distances.json")[golden.name];
-  const auto run = stamp::read_exported_run(golden.activations);
-  auto model = stamp::load<B>(golden.model, {}, arguments...);
-  const auto recording = stamp::replay(model.engine(), model.stamp(), run.input);
-  distances.add(stamp::compare_run(run, recording, model.config(),
-                                   stamp::tolerance_of(stamp::ElementType::bfloat16)),
-                theirs);
-}
-
-/// bfloat16 products are no farther from PyTorch's float32 run than PyTorch's bfloat16 run is,
-/// times 1.1.
-template <class B, class... EngineArguments>
-void expect_no_farther(const Case& golden, EngineArguments... arguments) {
-  stamp::test::Distances distances;
-  add_distances<B>(distances, golden, arguments...);
-  distances.expect_no_farther(1.1);
-}
-
-TEST_P(Goldens, FastCpuInBf16IsNoFartherThanPyTorchInBf16) {
-  if (GetParam().in_double) return;
-  if (stamp::cpu::best_isa() < stamp::cpu::Isa::avx512) {
-    GTEST_SKIP() << "this processor does not multiply bfloat16";
+TEST(GoldensRoughly, FastCpuInBf16IsNoFartherThanPyTorchInBf16) {
+  constexpr auto type = stamp::cpu::Compute::bf16;
+  if (const auto reason = stamp::test::why_not_on_cpu(type); !reason.empty()) {
+    GTEST_SKIP() << reason;
   }
-  expect_no_farther<stamp::cpu::Backend>(GetParam(), stamp::cpu::Compute::bf16);
-}
-
-/// 8-bit weights, over all goldens together. Each case alone has too few numbers to be held to it.
-template <class B, class... EngineArguments>
-void expect_all_no_farther(double times, EngineArguments... arguments) {
-  stamp::test::Distances distances;
-  for (const Case& golden : cases()) {
-    if (golden.in_double) continue;
-    add_distances<B>(distances, golden, arguments...);
-  }
-  distances.expect_no_farther(times);
+  expect_no_farther<stamp::cpu::Backend>(1.1, type);
 }
 
 TEST(GoldensRoughly, FastCpuInInt8IsNoFartherThanThreeTimesPyTorchInBf16) {
-  expect_all_no_farther<stamp::cpu::Backend>(3, stamp::cpu::Compute::int8);
+  constexpr auto type = stamp::cpu::Compute::int8;
+  if (const auto reason = stamp::test::why_not_on_cpu(type); !reason.empty()) {
+    GTEST_SKIP() << reason;
+  }
+  expect_no_farther<stamp::cpu::Backend>(3, type);
+}
+
+TEST(GoldensRoughly, CudaInBf16IsNoFartherThanPyTorchInBf16) {
+  if (const auto reason = stamp::test::why_no_cuda(); !reason.empty()) GTEST_SKIP() << reason;
+  stamp::test::on_cuda_bfloat16([]<class B>() { expect_no_farther<B>(1.1); });
 }
 
 /// Activations in bfloat16 and weights in 8 bits: int8 adds about as much as bfloat16 has; an e4m3
@@ -132,7 +78,7 @@ TEST(GoldensRoughly, FastCpuInInt8IsNoFartherThanThreeTimesPyTorchInBf16) {
 constexpr double times_in_int8_weights = 2;
 constexpr double times_in_fp8_weights = 5;
 auto expect_all_in(double times) {
-  return [times]<class B>(auto weights) { expect_all_no_farther<B>(times, weights); };
+  return [times]<class B>(auto weights) { expect_no_farther<B>(times, weights); };
 }
 
 TEST(GoldensRoughly, CudaKernelsWalkedInInt8AreNoFartherThanTwicePyTorchInBf16) {
@@ -157,12 +103,6 @@ TEST_P(Goldens, CudaInFp32IsPyTorchLayerByLayer) {
   if (const auto reason = stamp::test::why_no_cuda(); !reason.empty()) GTEST_SKIP() << reason;
   stamp::test::on_cuda_float(
       []<class B>() { run_case<B>(GetParam(), stamp::tolerance_of(stamp::ElementType::float32)); });
-}
-
-TEST_P(Goldens, CudaInBf16IsNoFartherThanPyTorchInBf16) {
-  if (GetParam().in_double) return;
-  if (const auto reason = stamp::test::why_no_cuda(); !reason.empty()) GTEST_SKIP() << reason;
-  stamp::test::on_cuda_bfloat16([]<class B>() { expect_no_farther<B>(GetParam()); });
 }
 
 TEST_P(Goldens, CudaInBf16TellsFromGraphsWhatPlainLaunchesTell) {

@@ -6,11 +6,11 @@
 #include <array>
 #include <cuda_goldens.hpp>
 #include <stamp/checkpoint/json.hpp>
-#include <stamp/cpu.hpp>
 #include <stamp/image/read.hpp>
 #include <stamp/reference.hpp>
 #include <stamp/session/replay_sam.hpp>
 
+#include "cpu_types.hpp"
 #include "no_farther.hpp"
 
 namespace stamp {
@@ -109,7 +109,8 @@ void expect_no_farther(double times, double pixels, EngineArguments... arguments
   for (const char* name : cases) {
     const ExportedSamRun run = read_exported_sam_run(file_of(name));
     const auto recording = replay_on_its_picture(model, run);
-    distances.add(compare_run(run, recording, model.config(), tolerance_of(ElementType::bfloat16)),
+    distances.add(name,
+                  compare_run(run, recording, model.config(), tolerance_of(ElementType::bfloat16)),
                   theirs[name]);
     for (const auto& [tensor, expected] : run.expected) {
       if (!tensor.ends_with(".masks")) continue;
@@ -117,19 +118,21 @@ void expect_no_farther(double times, double pixels, EngineArguments... arguments
       all += std::ssize(expected.values);
     }
   }
-  distances.expect_no_farther(times);
+  EXPECT_EQ(distances.objections(times), std::vector<std::string>{});
+  distances.record();
   EXPECT_GE(static_cast<double>(all - apart), pixels * static_cast<double>(all));
 }
 
 TEST(SamGoldensRoughly, FastCpuInBf16IsNoFartherThanPyTorchInBf16) {
-  if (cpu::best_isa() < cpu::Isa::avx512) {
-    GTEST_SKIP() << "this processor does not multiply bfloat16";
-  }
-  expect_no_farther<cpu::Backend>(1.1, .99, cpu::Compute::bf16);
+  constexpr auto type = cpu::Compute::bf16;
+  if (const auto reason = test::why_not_on_cpu(type); !reason.empty()) GTEST_SKIP() << reason;
+  expect_no_farther<cpu::Backend>(1.1, .99, type);
 }
 
 TEST(SamGoldensRoughly, FastCpuInInt8IsNoFartherThanThreeTimesPyTorchInBf16) {
-  expect_no_farther<cpu::Backend>(3, .98, cpu::Compute::int8);
+  constexpr auto type = cpu::Compute::int8;
+  if (const auto reason = test::why_not_on_cpu(type); !reason.empty()) GTEST_SKIP() << reason;
+  expect_no_farther<cpu::Backend>(3, .98, type);
 }
 
 TEST(SamGoldensRoughly, CudaInBf16IsNoFartherThanPyTorchInBf16) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <span>
 #include <stamp/observe/recorder.hpp>
@@ -41,7 +42,10 @@ struct ParityRow {
   std::vector<Index> found_shape{};  ///< ours; empty where we have no such activation
   double largest_difference = 0;     ///< max |found - expected|
   double largest_relative = 0;       ///< the same over max |expected|
-  double cosine = 1;
+  /// Relative L2, ‖found - expected‖ / ‖expected‖, 0 where both are zero; NaN where shapes differ.
+  double distance = std::numeric_limits<double>::quiet_NaN();
+  /// Of the angle between them; NaN where shapes differ or either is zero.
+  double cosine = std::numeric_limits<double>::quiet_NaN();
   double used = 0;             ///< largest share of the tolerance that an element uses
   std::vector<Index> worst{};  ///< where that element is
   bool ok = false;
@@ -70,8 +74,9 @@ template <std::floating_point Number>
   ParityRow row{.name = std::move(name), .shape = expected.shape};
   if (found == nullptr) return row;
   row.found_shape = found->shape;
-  if (found->shape != expected.shape) return row;
+  if (found->shape != expected.shape || found->values.size() != expected.values.size()) return row;
   double dot = 0;
+  double apart = 0;
   double ours = 0;
   double theirs = 0;
   double largest = 0;
@@ -89,12 +94,14 @@ template <std::floating_point Number>
     }
     row.largest_difference = std::max(row.largest_difference, difference);
     largest = std::max(largest, std::abs(a));
+    apart += difference * difference;
     dot += a * b;
     theirs += a * a;
     ours += b * b;
   }
   row.largest_relative = largest > 0 ? row.largest_difference / largest : row.largest_difference;
-  row.cosine = theirs > 0 && ours > 0 ? dot / std::sqrt(theirs * ours) : 1;
+  row.distance = apart == 0 ? 0 : std::sqrt(apart / theirs);
+  if (theirs > 0 && ours > 0) row.cosine = dot / std::sqrt(theirs) / std::sqrt(ours);
   row.worst.resize(expected.shape.size());
   for (std::size_t axis = expected.shape.size(); axis-- > 0;) {
     const auto extent = static_cast<std::size_t>(expected.shape[axis]);
