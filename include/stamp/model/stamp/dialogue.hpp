@@ -102,9 +102,11 @@ class Dialogue {
 
   /// From now on up to `tokens` guessed tokens run beside each token of an answer (draft.hpp).
   /// Guesses that `pick` would have chosen are kept, so answers are those of an engine that runs
-  /// them one by one: bit for bit where an engine's rows do not depend on each other's number.
-  /// The cpu engine promises that for up to 3. 0, the default, guesses nothing.
-  void draft(Index tokens) { drafted_ = std::max<Index>(tokens, 0); }
+  /// them one by one. More than most_guesses are not made: engines multiply up to four rows by
+  /// kernels whose rows do not depend on each other's number, and more by others, whose sums may
+  /// decide otherwise between two nearly equal scores. 0, the default, guesses nothing.
+  void draft(Index tokens) { drafted_ = std::clamp<Index>(tokens, 0, most_guesses); }
+  static constexpr Index most_guesses = 3;
   /// Answers that are likely, as tokens: where one begins with what was said, its next tokens are
   /// guessed before any others. Answers stay what they are.
   void expect(std::vector<std::vector<std::int32_t>> answers) { expected_ = std::move(answers); }
