@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The same input gives the same bits: on every run, whatever the number of objects in a pass, on
+// every engine of a process.
+#pragma once
+
+#include <array>
+#include <parity/golden_cases.hpp>
+#include <span>
+#include <vector>
+
+namespace stamp::test {
+
+inline constexpr Index words_of_three = 6;
+
+/// What a dialogue about three objects tells: scores of the next word, a greedy answer, and masks
+/// of one, two and three objects a pass.
+struct ThreeObjects {
+  std::vector<double> scores;
+  std::vector<std::int32_t> answer;
+  std::array<std::vector<std::vector<double>>, 3> masks;  ///< [objects a pass - 1][object]
+  bool operator==(const ThreeObjects&) const = default;
+};
+
+/// A golden of three objects; its answer is told, then continued.
+template <Backend B>
+[[nodiscard]] ThreeObjects tell_of_three(B& engine, const Stamp<B>& stamp,
+                                         const ReplayInput& input) {
+  Dialogue<B> dialogue(engine, stamp);
+  dialogue.look(input.pixel_values, input.grids);
+  ThreeObjects told;
+  const auto scores = dialogue.read(input.ids);
+  told.scores.assign(scores.begin(), scores.end());
+  std::vector<Index> objects;
+  for (Index token = 0; token < std::ssize(input.ids); ++token) {
+    if (input.ids[static_cast<std::size_t>(token)] == stamp.config.tokens.seg) {
+      objects.push_back(token);
+    }
+  }
+  EXPECT_EQ(objects.size(), 3U);
+  for (std::size_t count = 1; count <= objects.size(); ++count) {
+    for (std::size_t first = 0; first < objects.size(); first += count) {
+      const auto some =
+          std::span(objects).subspan(first).first(std::min(count, objects.size() - first));
+      for (const auto& mask : dialogue.segment(some, input.mask_positions)) {
+        told.masks[count - 1].emplace_back(mask.values.begin(), mask.values.end());
+      }
+    }
+  }
+  told.answer = dialogue.generate_greedily(scores, -1, words_of_three, [](std::int32_t) {});
+  return told;
+}
+
+/// `runs` times on an engine, and now and then on another one in between.
+template <class B, class... EngineArguments>
+void expect_the_same_bits(int runs, EngineArguments... arguments) {
+  const auto input =
+      read_exported_run(activations_of("activations/untied-gqa-several.safetensors")).input;
+  auto one = load<B>(goldens / "models/untied-gqa", {}, arguments...);
+  auto other = load<B>(goldens / "models/untied-gqa", {}, arguments...);
+  const ThreeObjects expected = tell_of_three(one.engine(), one.stamp(), input);
+  EXPECT_EQ(std::ssize(expected.answer), words_of_three);
+  for (const auto& masks : expected.masks) EXPECT_EQ(masks.size(), 3U);
+  for (int run = 1; run < runs; ++run) {
+    ASSERT_TRUE(tell_of_three(one.engine(), one.stamp(), input) == expected) << "run " << run;
+    if (run % 8 != 1) continue;
+    ASSERT_TRUE(tell_of_three(other.engine(), other.stamp(), input) == expected)
+        << "the other engine, after run " << run;
+  }
+}
+
+}  // namespace stamp::test
