@@ -50,7 +50,7 @@ struct AttendParts {
 
 /// The ladder of kernels, each held against the one before.
 enum class AttendKernel {
-  naive,   ///< a warp a row and head, key by key; any head size up to 256
+  naive,   ///< a warp a row and head, key by key; any head size
   tiled,   ///< tiles in shared memory, online softmax, float arithmetic; head sizes up to 128
   tensor,  ///< bfloat16 tensor cores; head sizes that are multiples of 16 up to 128
   hopper  ///< bfloat16 warpgroup products fed by box copies; head sizes 64, 80 and 128, sm_90a only

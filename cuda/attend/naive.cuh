@@ -10,18 +10,18 @@
 
 namespace stamp::cuda {
 
-inline constexpr Index naive_dim = 256;  ///< largest head
+inline constexpr Index naive_dim = 256;  ///< numbers of a head that one block sums
 inline constexpr int naive_lane_dims = naive_dim / warp_size;
 
 struct NaiveRegisters {
-  float query[naive_lane_dims];
   float value[naive_lane_dims];
   float dot;
   float largest;
   float sum;
 };
 
-/// One block of 32 threads: row block.x() / Heads, head block.x() % Heads.
+/// One block of 32 threads: row block.x() / Heads, head block.x() % Heads, and of the head's
+/// numbers those from block.y()·naive_dim on.
 ///   for key the row sees:
 ///     score = scale · Σ_d query[d]·key[d] (+ bias of row, head and key)
 ///     weight = exp(score - largest so far); the sums so far shrink when `largest` grows
@@ -34,17 +34,14 @@ __host__ __device__ void attend_naive_body(Block& block, const AttendCall<T>& ca
   const Index dim = call.y.dim;
   const Index kv_head = head / call.packing().group;
   const T* const query = call.query.data + row * call.query.stride + head * dim;
+  const Index first = block.y() * naive_dim;
   const Visible seen = call.mask.visible(row, call.key.rows);
 
-  block.each([&](int lane, NaiveRegisters& r) {
+  block.each([&](int, NaiveRegisters& r) {
     r.largest = -INFINITY;
     r.sum = 0;
 #pragma unroll
-    for (int i = 0; i < naive_lane_dims; ++i) {
-      const Index d = lane + i * warp_size;
-      r.query[i] = d < dim ? widen(query[d]) * call.scale : 0;
-      r.value[i] = 0;
-    }
+    for (int i = 0; i < naive_lane_dims; ++i) r.value[i] = 0;
   });
   for (int interval = 0; interval < 2; ++interval) {
     const KeyRange range = interval == 0 ? seen.history : seen.own;
@@ -53,10 +50,8 @@ __host__ __device__ void attend_naive_body(Block& block, const AttendCall<T>& ca
       const T* const v = call.value.data + key * call.value.stride + kv_head * dim;
       block.each([&](int lane, NaiveRegisters& r) {
         r.dot = 0;
-#pragma unroll
-        for (int i = 0; i < naive_lane_dims; ++i) {
-          const Index d = lane + i * warp_size;
-          if (d < dim) r.dot += r.query[i] * widen(k[d]);
+        for (Index d = lane; d < dim; d += warp_size) {
+          r.dot += widen(query[d]) * call.scale * widen(k[d]);
         }
       });
       block.template warp_sum<1>([](NaiveRegisters& r, int) -> float& { return r.dot; });
@@ -69,7 +64,7 @@ __host__ __device__ void attend_naive_body(Block& block, const AttendCall<T>& ca
         r.sum = r.sum * shrink + weight;
 #pragma unroll
         for (int i = 0; i < naive_lane_dims; ++i) {
-          const Index d = lane + i * warp_size;
+          const Index d = first + lane + i * warp_size;
           if (d < dim) r.value[i] = r.value[i] * shrink + weight * widen(v[d]);
         }
       });
@@ -78,7 +73,7 @@ __host__ __device__ void attend_naive_body(Block& block, const AttendCall<T>& ca
   block.each([&](int lane, NaiveRegisters& r) {
 #pragma unroll
     for (int i = 0; i < naive_lane_dims; ++i) {
-      const Index d = lane + i * warp_size;
+      const Index d = first + lane + i * warp_size;
       if (d < dim) {
         call.y.data[row * call.y.stride + head * dim + d] =
             narrow<T>(r.sum == 0 ? 0 : r.value[i] / r.sum);

@@ -35,11 +35,8 @@ __global__ void combine(AttendCall<T> call, AttendParts parts) {
 
 template <DeviceElement T>
 void attend_naive(Stream stream, const AttendCall<T>& call) {
-  if (call.y.dim > naive_dim) {
-    fail(Fault::usage, "attend: expected HeadDim up to " + std::to_string(naive_dim) +
-                           " on a CUDA device, found HeadDim " + std::to_string(call.y.dim));
-  }
-  naive<<<blocks(call.y.rows * call.y.heads), warp_size, 0, stream>>>(call);
+  const dim3 grid(blocks(call.y.rows * call.y.heads), blocks(divide_up(call.y.dim, naive_dim)));
+  naive<<<grid, warp_size, 0, stream>>>(call);
   check_launch();
 }
 

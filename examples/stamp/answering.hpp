@@ -55,6 +55,7 @@ inline void check_request(const Settings& s) {
   options.sampling = sampling_of(s, checkpoint);
   // On the cpu backend up to four rows at once give the bits of one at a time.
   options.draft = s.draft.value_or(choice.backend == "cpu" ? 3 : 0);
+  options.likely_answers = s.likely_answers;
   options.resize = resize_named(s.resize);
   options.min_pixels = s.min_pixels;
   options.max_pixels = s.max_pixels;

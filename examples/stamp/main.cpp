@@ -76,6 +76,9 @@ void add_answer(CLI::App& app, Settings& s, const std::string& type) {
                  "guessed words that are checked in one pass; the answer stays the same (default: "
                  "3 on the cpu backend, 0 on others)")
       ->check(between(0, 3));
+  app.add_option("--likely", s.likely_answers,
+                 "an answer that is likely, special tokens included: guessed first where --draft "
+                 "guesses; may be given several times");
   app.add_option("--resize", s.resize, "which bicubic: pillow, torch-u8 or torch-f32")
       ->check(one_of({"pillow", "torch-u8", "torch-f32"}));
   app.add_option("--exif", s.exif, "apply: turn photos as people see them; or ignore")

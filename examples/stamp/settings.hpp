@@ -32,6 +32,7 @@ struct Settings {
   std::optional<double> repetition_penalty;
   std::optional<std::uint64_t> seed;
   std::optional<Index> draft;
+  std::vector<std::string> likely_answers;
   std::string resize = "pillow";
   std::string exif = "apply";
   std::string upsample = "bilinear";

@@ -313,6 +313,21 @@ TEST(Runs, AreDeterministic) {
   EXPECT_NE(sampled("7"), sampled("8"));
 }
 
+TEST(Options, LikelyAnswersAreGuessesAndChangeNone) {
+  const auto said = [](const Words& more) {
+    const Site site;
+    Words words{"--max-new-tokens", "12"};
+    words.insert(words.end(), more.begin(), more.end());
+    expect_success(run(segment(tall, "the mug", site.model, site.out, words)));
+    const json result = result_of(site);
+    return std::pair(result.at("text").get<std::string>(), result.at("output_ids"));
+  };
+  const auto expected = said({"--draft", "0"});
+  EXPECT_EQ(expected.second.size(), 12U);
+  EXPECT_EQ(said({"--draft", "3", "--likely", "No.", "--likely", expected.first}), expected);
+  EXPECT_EQ(said({"--draft", "3", "--likely", expected.first.substr(0, 9) + "<|seg|>"}), expected);
+}
+
 TEST(Results, OfAnEarlierRunWithMoreMasksAreRemoved) {
   const Site site;
   expect_success(run(segment(tall, "x", site.model, site.out, two_masks)));

@@ -236,7 +236,9 @@ template <Element T>
 void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
   if (call.y.rows == 0) return;
   if (kernel == AttendKernel::naive) {
+    std::vector<float> none;
     return walk<NaiveRegisters>(warp_size, call.y.rows * call.y.heads,
+                                divide_up(call.y.dim, naive_dim), 1, none,
                                 [&](auto& block) { attend_naive_body(block, call); });
   }
   const auto rows = static_cast<std::size_t>(count * call.key.heads * call.packed_rows());

@@ -282,6 +282,10 @@ namespace walked {
 /// The kernels that need no tensor cores, one after the other, must agree; the last one's is y.
 template <Element T, Axis R, Axis H, Axis D>
 void attend_with_all(Walked<T>& engine, View<T, R, H, D> y, const cuda::AttendCall<T>& call) {
+  if (cuda::kernel_for(call) == cuda::AttendKernel::naive) {
+    attend(call, cuda::AttendKernel::naive, 1);
+    return;
+  }
   const auto frame = engine.frame();
   std::vector<View<T, R, H, D>> others;
   const auto run = [&](cuda::AttendKernel kernel, Index parts) {

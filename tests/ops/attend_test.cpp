@@ -96,7 +96,7 @@ const std::int32_t* resident(B& engine, const std::vector<std::int32_t>& numbers
 
 TYPED_TEST(Attend, CausalOverEveryHeadLayout) {
   for (const Index ratio : {1, 2, 3, 7}) {
-    for (const Index dim : {16, 24, 64, 80, 128}) {
+    for (const Index dim : {16, 24, 64, 80, 128, 144, 272}) {
       const auto frame = this->backend.frame();
       const Index kv_heads = ratio == 1 ? 3 : 2;
       Call<TypeParam> call(this->backend, {5, 11, ratio * kv_heads, kv_heads, dim}, ratio - 1);
