@@ -3,26 +3,13 @@
 // integer steps and an exact sum or product, which every architecture has.
 #pragma once
 
-#include <cstring>
+#include <stamp/cuda/eight.cuh>
 #include <stamp/cuda/weights.hpp>
 #include <stamp/tensor/check.hpp>
 
 namespace stamp::cuda {
 
 inline constexpr Index sixteen = 16;
-
-/// 16 bytes as they lie in memory, the first number in the lowest bits.
-struct alignas(16) Words {
-  std::uint32_t at[4];
-};
-
-/// `from` is a multiple of 16 bytes.
-template <class T>
-[[nodiscard]] __host__ __device__ inline Words load_words(const T* from) {
-  Words words;
-  std::memcpy(&words, __builtin_assume_aligned(from, 16), sizeof(words));
-  return words;
-}
 
 /// for at < 4: to[at] = byte at of the word
 __host__ __device__ inline void widen_four(std::int8_t, std::uint32_t word, float* to) {

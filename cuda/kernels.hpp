@@ -25,6 +25,13 @@ template <class T>
          stride * static_cast<Index>(sizeof(T)) % 16 == 0;
 }
 
+/// Every operand of a norm can be read 16 bytes at once.
+template <class T>
+[[nodiscard]] bool aligned_operands(Erased<T> y, Erased<const T> x, const T* weight) {
+  return aligned_rows(y.data, y.stride) && aligned_rows(x.data, x.stride) &&
+         aligned_rows(weight, x.columns);
+}
+
 /// What a LayerNorm is told: weight and bias [columns].
 template <class T>
 struct LayerNorm {
@@ -33,6 +40,10 @@ struct LayerNorm {
   Index columns;
   float eps;
 };
+template <class T>
+[[nodiscard]] bool aligned_operands(Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm) {
+  return aligned_operands(y, x, norm.weight) && aligned_rows(norm.bias, x.columns);
+}
 
 namespace kernel {
 

@@ -8,17 +8,19 @@ namespace stamp::cuda::kernel {
 namespace {
 
 template <Element T>
-__global__ void rms_norm_rows(Erased<T> y, Erased<const T> x, const T* weight, float eps) {
+__global__ void __launch_bounds__(norm_threads)
+    rms_norm_rows(Erased<T> y, Erased<const T> x, const T* weight, float eps, bool aligned) {
   __shared__ float shared[norm_shared];
-  DeviceBlock<NormRegisters> block;
-  rms_norm_body(block, shared, y, x, weight, eps);
+  DeviceBlock<NormRegisters<T>> block;
+  rms_norm_body(block, shared, y, x, weight, eps, aligned);
 }
 
 template <Element T>
-__global__ void layer_norm_rows(Erased<T> y, Erased<const T> x, LayerNorm<T> norm) {
+__global__ void __launch_bounds__(norm_threads)
+    layer_norm_rows(Erased<T> y, Erased<const T> x, LayerNorm<T> norm, bool aligned) {
   __shared__ float shared[norm_shared];
-  DeviceBlock<NormRegisters> block;
-  layer_norm_body(block, shared, y, x, norm);
+  DeviceBlock<NormRegisters<T>> block;
+  layer_norm_body(block, shared, y, x, norm, aligned);
 }
 
 }  // namespace
@@ -26,14 +28,16 @@ __global__ void layer_norm_rows(Erased<T> y, Erased<const T> x, LayerNorm<T> nor
 template <DeviceElement T>
 void rms_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, float eps) {
   if (y.rows == 0) return;
-  rms_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, weight, eps);
+  rms_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, weight, eps,
+                                                             aligned_operands(y, x, weight));
   check_launch();
 }
 
 template <DeviceElement T>
 void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm) {
   if (y.rows == 0) return;
-  layer_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, norm);
+  layer_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, norm,
+                                                               aligned_operands(y, x, norm));
   check_launch();
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// RMSNorm and LayerNorm: one block a row; the row is read again from the cache it has just passed.
+// RMSNorm and LayerNorm: one block a row, a thread eight neighbours at a time. What a thread has
+// read stays in its registers, as far as rows of 4096 numbers; of longer ones the rest is read
+// again.
 #pragma once
 
 #include <cmath>
 #include <stamp/cuda/block.cuh>
+#include <stamp/cuda/eight.cuh>
 #include <stamp/cuda/kernels.hpp>
 
 namespace stamp::cuda {
@@ -11,74 +14,151 @@ namespace stamp::cuda {
 inline constexpr int norm_threads = 256;
 inline constexpr int norm_shared = norm_threads / warp_size;  ///< floats
 
+/// Eights of a row that a thread keeps.
+inline constexpr int norm_kept = 2;
+
+template <Element T>
 struct NormRegisters {
   float sum;
   float mean;
+  Loaded<T> row[norm_kept];
+  Loaded<T> weight[norm_kept];
 };
 
-/// A row of so many columns by one block, sum(registers) its place for a sum:
-///   scale = 1/sqrt(mean(x²) + eps)
-///   for at: to[at] = narrow(weight[at] · widen(narrow(from[at]·scale)))
-template <class Registers, Element T, class Block, class Sum>
-__host__ __device__ void rms_norm_row(Block& block, float* shared, T* to, const T* from,
-                                      Index columns, const T* weight, float eps, const Sum& sum) {
-  block.each([&](int thread, Registers& r) {
-    sum(r) = 0;
-    for (Index at = thread; at < columns; at += block.threads()) {
-      const float value = widen(from[at]);
-      sum(r) += value * value;
+/// use(first, which) for the eights of this thread, which < norm_kept for those that it keeps,
+/// known to the compiler; norm_kept for all others.
+template <class Use>
+__host__ __device__ void each_eight(int thread, int threads, Index columns, const Use& use) {
+  const int width = static_cast<int>(columns);
+  const int step = threads * static_cast<int>(eight);
+  const int begin = thread * static_cast<int>(eight);
+#pragma unroll
+  for (int which = 0; which < norm_kept; ++which) {
+    if (begin + which * step < width) use(begin + which * step, which);
+  }
+  for (int first = begin + norm_kept * step; first < width; first += step) use(first, norm_kept);
+}
+
+/// Reads the eights that a thread keeps, all of them before one is used.
+template <Element T>
+__host__ __device__ void keep_eights(int thread, int threads, const T* from, Index columns,
+                                     bool aligned, Loaded<T> (&kept)[norm_kept]) {
+  if (aligned && columns % eight == 0) {
+    each_eight(thread, threads, columns, [&](int first, int which) {
+      if (which < norm_kept) kept[which] = load(from + first);
+    });
+    return;
+  }
+  each_eight(thread, threads, columns, [&](int first, int which) {
+    if (which < norm_kept) {
+      kept[which] = std::bit_cast<Loaded<T>>(load_eight(from + first, columns - first, false));
     }
   });
-  block.sum(shared, sum);
-  block.each([&](int thread, Registers& r) {
-    const float scale = 1 / std::sqrt(sum(r) / static_cast<float>(columns) + eps);
-    for (Index at = thread; at < columns; at += block.threads()) {
-      const float normal = widen(narrow<T>(widen(from[at]) * scale));
-      to[at] = narrow<T>(widen(weight[at]) * normal);
-    }
+}
+/// What was kept, or else is read.
+template <Element T>
+[[nodiscard]] __host__ __device__ Eight<T> kept_eight(const Loaded<T> (&kept)[norm_kept], int which,
+                                                      const T* from, Index left, bool aligned) {
+  return which < norm_kept ? std::bit_cast<Eight<T>>(kept[which]) : load_eight(from, left, aligned);
+}
+
+/// A row of so many columns by one block, in(registers) its NormRegisters:
+///   scale = 1/sqrt(mean(x²) + eps)
+///   for at: to[at] = narrow(weight[at] · widen(narrow(from[at]·scale)))
+/// The order of the sum depends on the number of columns alone. `aligned`: to, from and weight can
+/// be read 16 bytes at once.
+template <class Registers, Element T, class Block, class In>
+__host__ __device__ void rms_norm_row(Block& block, float* shared, T* to, const T* from,
+                                      Index columns, const T* weight, float eps, bool aligned,
+                                      const In& in) {
+  block.each([&](int thread, Registers& registers) {
+    NormRegisters<T>& r = in(registers);
+    keep_eights(thread, block.threads(), from, columns, aligned, r.row);
+    keep_eights(thread, block.threads(), weight, columns, aligned, r.weight);
+    r.sum = 0;
+    each_eight(thread, block.threads(), columns, [&](int first, int which) {
+      const Eight<T> numbers =
+          kept_eight(r.row, which, from + first, columns - first, aligned);  // zeros behind the end
+#pragma unroll
+      for (int i = 0; i < 8; ++i) r.sum += widen(numbers.at[i]) * widen(numbers.at[i]);
+    });
+  });
+  block.sum(shared, [&](Registers& registers) -> float& { return in(registers).sum; });
+  block.each([&](int thread, Registers& registers) {
+    NormRegisters<T>& r = in(registers);
+    const float scale = 1 / std::sqrt(r.sum / static_cast<float>(columns) + eps);
+    each_eight(thread, block.threads(), columns, [&](int first, int which) {
+      const Index left = columns - first;
+      Eight<T> numbers = kept_eight(r.row, which, from + first, left, aligned);
+      const Eight<T> weights = kept_eight(r.weight, which, weight + first, left, aligned);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        const float normal = widen(narrow<T>(widen(numbers.at[i]) * scale));
+        numbers.at[i] = narrow<T>(widen(weights.at[i]) * normal);
+      }
+      store_eight(to + first, numbers, left, aligned);
+    });
   });
 }
 
 /// Block: a row of x.
 template <Element T, class Block>
 __host__ __device__ void rms_norm_body(Block& block, float* shared, Erased<T> y, Erased<const T> x,
-                                       const T* weight, float eps) {
-  rms_norm_row<NormRegisters>(block, shared, y.data + block.x() * y.stride,
-                              x.data + block.x() * x.stride, x.columns, weight, eps,
-                              [](NormRegisters& r) -> float& { return r.sum; });
+                                       const T* weight, float eps, bool aligned) {
+  using Registers = NormRegisters<T>;
+  rms_norm_row<Registers>(block, shared, y.data + block.x() * y.stride,
+                          x.data + block.x() * x.stride, x.columns, weight, eps, aligned,
+                          [](Registers& r) -> Registers& { return r; });
 }
 
 /// Block: a row of x. mean, then variance = mean((x - mean)²), scale = 1/sqrt(variance + eps);
 ///   for at: y[at] = narrow((x[at] - mean)·scale·weight[at] + bias[at])
 template <Element T, class Block>
 __host__ __device__ void layer_norm_body(Block& block, float* shared, Erased<T> to,
-                                         Erased<const T> from, const LayerNorm<T>& norm) {
+                                         Erased<const T> from, const LayerNorm<T>& norm,
+                                         bool aligned) {
+  using Registers = NormRegisters<T>;
   T* const y = to.data + block.x() * to.stride;
   const T* const x = from.data + block.x() * from.stride;
   const Index columns = norm.columns;
   const auto width = static_cast<float>(columns);
-  block.each([&](int thread, NormRegisters& r) {
+  block.each([&](int thread, Registers& r) {
+    keep_eights(thread, block.threads(), x, columns, aligned, r.row);
     r.sum = 0;
-    for (Index at = thread; at < columns; at += block.threads()) r.sum += widen(x[at]);
+    each_eight(thread, block.threads(), columns, [&](int first, int which) {
+      const Eight<T> numbers = kept_eight(r.row, which, x + first, columns - first, aligned);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) r.sum += widen(numbers.at[i]);
+    });
   });
-  block.sum(shared, [](NormRegisters& r) -> float& { return r.sum; });
-  block.each([&](int thread, NormRegisters& r) {
-    const float mean = r.sum / width;
-    float squares = 0;
-    for (Index at = thread; at < columns; at += block.threads()) {
-      const float distance = widen(x[at]) - mean;
-      squares += distance * distance;
-    }
-    r.mean = mean;
-    r.sum = squares;
+  block.sum(shared, [](Registers& r) -> float& { return r.sum; });
+  block.each([&](int thread, Registers& r) {
+    r.mean = r.sum / width;
+    r.sum = 0;
+    each_eight(thread, block.threads(), columns, [&](int first, int which) {
+      const Eight<T> numbers = kept_eight(r.row, which, x + first, columns - first, aligned);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        const float distance = first + i < columns ? widen(numbers.at[i]) - r.mean : 0;
+        r.sum += distance * distance;
+      }
+    });
   });
-  block.sum(shared, [](NormRegisters& r) -> float& { return r.sum; });
-  block.each([&](int thread, NormRegisters& r) {
+  block.sum(shared, [](Registers& r) -> float& { return r.sum; });
+  block.each([&](int thread, Registers& r) {
     const float scale = 1 / std::sqrt(r.sum / width + norm.eps);
-    for (Index at = thread; at < columns; at += block.threads()) {
-      y[at] = narrow<T>((widen(x[at]) - r.mean) * scale * widen(norm.weight[at]) +
-                        widen(norm.bias[at]));
-    }
+    each_eight(thread, block.threads(), columns, [&](int first, int which) {
+      const Index left = columns - first;
+      Eight<T> numbers = kept_eight(r.row, which, x + first, left, aligned);
+      const Eight<T> weights = load_eight(norm.weight + first, left, aligned);
+      const Eight<T> biases = load_eight(norm.bias + first, left, aligned);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        numbers.at[i] = narrow<T>((widen(numbers.at[i]) - r.mean) * scale * widen(weights.at[i]) +
+                                  widen(biases.at[i]));
+      }
+      store_eight(y + first, numbers, left, aligned);
+    });
   });
 }
 

@@ -6,25 +6,27 @@ namespace stamp::cuda::kernel {
 
 namespace {
 
+/// Blocks of a multiprocessor that the compiler leaves registers for: as many as the loads under
+/// way allow without registers in memory. Left alone it takes other numbers, and spills.
+template <bool normed, class W, int weight_rows>
+constexpr int resident_blocks = std::same_as<W, float> ? 2
+                                : Code<W>              ? 4 - weight_rows
+                                                       : (normed || weight_rows == 2 ? 3 : 4);
+
 template <bool normed, Element T, class W>
-__global__ void __launch_bounds__(product_threads)
+__global__ void __launch_bounds__(product_threads, resident_blocks<normed, W, 1>)
     skinny(JoinedProducts<T, W> products, bool aligned) {
   extern __shared__ float4 memory[];
-  DeviceBlock<SkinnyRegisters> block;
+  DeviceBlock<SkinnyRegisters<T>> block;
   skinny_products_body<normed>(block, products, aligned, reinterpret_cast<float*>(memory));
 }
 
-/// Blocks of a multiprocessor that the compiler leaves registers for; 0: it chooses. Two are enough
-/// for the loads of codes; for more it would put registers into memory.
-template <class W>
-constexpr int resident_blocks = Code<W> ? 2 : 0;
-
 template <bool normed, Element T, class W>
-__global__ void __launch_bounds__(product_threads, resident_blocks<W>)
+__global__ void __launch_bounds__(product_threads, resident_blocks<normed, W, 2>)
     swiglu_pair(Erased<T> y, Erased<const T> x, GateAndUp<W> weights, InputNorm<T> norm,
                 bool aligned) {
   extern __shared__ float4 memory[];
-  DeviceBlock<SwigluRegisters> block;
+  DeviceBlock<SwigluRegisters<T>> block;
   skinny_swiglu_body<normed>(block, y, x, weights, norm, aligned, reinterpret_cast<float*>(memory));
 }
 
@@ -58,7 +60,7 @@ void skinny_products(Stream stream, const JoinedProducts<T, W>& products) {
     const std::size_t bytes = normal_bytes<T>(rows, products.first.x.columns);
     skinny<true><<<grid, product_threads, bytes, stream>>>(products, aligned);
   } else {
-    skinny<false><<<grid, product_threads, 0, stream>>>(products, aligned);
+    skinny<false><<<grid, product_threads, sum_bytes, stream>>>(products, aligned);
   }
   check_launch();
 }
@@ -67,13 +69,13 @@ template <DeviceElement T, class W>
 void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
                    const InputNorm<T>& norm) {
   if (y.rows == 0 || y.columns == 0) return;
-  const bool aligned = aligned_operands(x, weights);
-  const unsigned grid = skinny_grid(y.rows, output_groups(y.columns));
+  const bool aligned = aligned_operands(x, weights, norm);
+  const unsigned grid = skinny_grid(y.rows, output_groups(y.columns, x.columns));
   if (norm.weight != nullptr) {
     const std::size_t bytes = normal_bytes<T>(y.rows, x.columns);
     swiglu_pair<true><<<grid, product_threads, bytes, stream>>>(y, x, weights, norm, aligned);
   } else {
-    swiglu_pair<false><<<grid, product_threads, 0, stream>>>(y, x, weights, norm, aligned);
+    swiglu_pair<false><<<grid, product_threads, sum_bytes, stream>>>(y, x, weights, norm, aligned);
   }
   check_launch();
 }

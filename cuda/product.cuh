@@ -12,41 +12,48 @@
 
 namespace stamp::cuda {
 
-inline constexpr int product_threads = 256;
-inline constexpr int product_warps = product_threads / warp_size;
-
+template <Element T>
 struct SkinnyRegisters {
   float sum[product_rows];
+  NormRegisters<T> norm;
 };
+template <Element T>
 struct SwigluRegisters {
   float sum[2 * product_rows];
+  NormRegisters<T> norm;
 };
 
 static_assert(product_threads == norm_threads, "a norm's sum is the same joined or alone");
+static_assert(product_warps == product_threads / warp_size && norm_shared <= product_sums);
 
 /// Rows [first, first + rows) of x behind their norm, in shared memory: what a block of products
 /// reads in place of x. Every block of an output repeats this; it costs no launch of its own.
 template <class Registers, Element T, class Block>
 [[nodiscard]] __host__ __device__ Erased<const T> normal_rows(Block& block, float* memory,
                                                               Erased<const T> x, Index first,
-                                                              int rows, const InputNorm<T>& norm) {
-  T* const normal = reinterpret_cast<T*>(memory + norm_shared);
+                                                              int rows, const InputNorm<T>& norm,
+                                                              bool aligned) {
+  T* const normal = reinterpret_cast<T*>(memory + product_sums);
   for (int row = 0; row < rows; ++row) {
     rms_norm_row<Registers>(block, memory, normal + row * x.columns,
                             x.data + (first + row) * x.stride, x.columns, norm.weight, norm.eps,
-                            [](Registers& r) -> float& { return r.sum[0]; });
+                            aligned, [](Registers& r) -> NormRegisters<T>& { return r.norm; });
   }
   return {normal, rows, x.columns, x.columns};
 }
 
-/// Blocks of product_warps outputs.
-[[nodiscard]] constexpr Index output_groups(Index outputs) {
-  return (outputs + product_warps - 1) / product_warps;
+/// Blocks of product_warps warps, so many of them an output.
+[[nodiscard]] constexpr Index output_groups(Index outputs, Index columns) {
+  return ((outputs << shared_by(columns)) + product_warps - 1) / product_warps;
+}
+template <class T, class W>
+[[nodiscard]] constexpr Index output_groups(const Product<T, W>& p) {
+  return output_groups(p.y.columns, p.x.columns);
 }
 template <class T, class W>
 [[nodiscard]] constexpr Index output_groups(const JoinedProducts<T, W>& products) {
-  return output_groups(products.first.y.columns) + output_groups(products.second.y.columns) +
-         output_groups(products.third.y.columns);
+  return output_groups(products.first) + output_groups(products.second) +
+         output_groups(products.third);
 }
 
 /// Every operand can be read 16 bytes at once.
@@ -55,60 +62,120 @@ template <class T, class W>
   const auto aligned = [](const Product<T, W>& p) {
     return p.w == nullptr || (aligned_rows(p.x.data, p.x.stride) && aligned_rows(p.w, p.x.columns));
   };
-  return aligned(products.first) && aligned(products.second) && aligned(products.third);
+  return aligned(products.first) && aligned(products.second) && aligned(products.third) &&
+         aligned_rows(products.norm.weight, products.first.x.columns);
 }
 
 template <class T, class W>
-[[nodiscard]] bool aligned_operands(Erased<const T> x, const GateAndUp<W>& weights) {
+[[nodiscard]] bool aligned_operands(Erased<const T> x, const GateAndUp<W>& weights,
+                                    const InputNorm<T>& norm) {
   return aligned_rows(x.data, x.stride) && aligned_rows(weights.gate, x.columns) &&
-         aligned_rows(weights.up, x.columns);
+         aligned_rows(weights.up, x.columns) && aligned_rows(norm.weight, x.columns);
 }
 
-/// Block (group of product_warps outputs, product after product) + groups · (group of skinny_rows
-/// rows).
-///   for row, o: y[row][o] = (y[row][o] +) Σ_k x[row][k]·w[o][k] + bias[o]
-/// where `normed` with rms_norm(x) for x; `memory` is then normal_bytes of shared memory.
-template <bool normed, Element T, class W, class Block>
-__host__ __device__ void skinny_products_body(Block& block, const JoinedProducts<T, W>& products,
-                                              bool aligned, float* memory) {
-  const Index groups = output_groups(products);
-  Index group = block.x() % groups;
-  Product<T, W> p = products.first;
+/// What a block multiplies: rows, and an output, or a part of one, for each warp.
+struct SkinnyShare {
+  unsigned group;  ///< of product_warps warps
+  Index first;     ///< row
+  int rows;        ///< up to skinny_rows
+  int shared;      ///< shared_by
+
+  /// Of block `block`: all groups of outputs of the first rows, then those of the next.
+  __host__ __device__ SkinnyShare(unsigned block, unsigned groups, Index all_rows, Index columns)
+      : group(block), first(0), shared(shared_by(columns)) {
+    if (block >= groups) {  // few rows spare the division
+      group = block % groups;
+      first = Index{block / groups} * skinny_rows;
+    }
+    rows = static_cast<int>(all_rows - first < skinny_rows ? all_rows - first : skinny_rows);
+  }
+  [[nodiscard]] __host__ __device__ int parts() const { return 1 << shared; }
+  [[nodiscard]] __host__ __device__ int part(int thread) const {
+    return thread / warp_size & (parts() - 1);
+  }
+  [[nodiscard]] __host__ __device__ Index output(int thread) const {
+    return (Index{group} * product_warps + thread / warp_size) >> shared;
+  }
+};
+
+/// The product that a group of outputs is of; `group` becomes the group within it.
+template <class T, class W>
+[[nodiscard]] __host__ __device__ Product<T, W> product_of(const JoinedProducts<T, W>& products,
+                                                           unsigned& group) {
   // One by one, for an index into the arguments would move them to memory.
-  if (group >= output_groups(p.y.columns)) {
-    group -= output_groups(p.y.columns);
+  Product<T, W> p = products.first;
+  if (group >= output_groups(p)) {
+    group -= static_cast<unsigned>(output_groups(p));
     p = products.second;
-    if (group >= output_groups(p.y.columns)) {
-      group -= output_groups(p.y.columns);
+    if (group >= output_groups(p)) {
+      group -= static_cast<unsigned>(output_groups(p));
       p = products.third;
     }
   }
-  const Index first = block.x() / groups * skinny_rows;
-  const int rows =
-      static_cast<int>(p.y.rows - first < skinny_rows ? p.y.rows - first : skinny_rows);
-  const Index outputs = group * product_warps;
+  return p;
+}
+
+/// The sums of warps that share an output, added in the order of their parts, which the first of
+/// them then has.
+template <class Registers, int count, class Block>
+__host__ __device__ void add_parts(Block& block, const SkinnyShare& share, float* memory) {
+  block.template warp_sum<count>([](Registers& r, int at) -> float& { return r.sum[at]; });
+  if (share.shared == 0) return;
+  // A lane for a row has all of its sums, as below, where they are used.
+  block.each([&](int thread, Registers& r) {
+#pragma unroll
+    for (int at = 0; at < count; ++at) {
+      if (thread % warp_size != at % product_rows) continue;
+      memory[thread / warp_size * count + at] = r.sum[at];
+    }
+  });
+  block.each([&](int thread, Registers& r) {
+    if (share.part(thread) != 0) return;
+#pragma unroll
+    for (int at = 0; at < count; ++at) {
+      if (thread % warp_size != at % product_rows) continue;
+#pragma unroll 1
+      for (int part = 1; part < share.parts(); ++part) {
+        r.sum[at] += memory[(thread / warp_size + part) * count + at];
+      }
+    }
+  });
+}
+
+/// Block (group of outputs, product after product) + groups · (group of skinny_rows rows).
+///   for row, o: y[row][o] = (y[row][o] +) Σ_k x[row][k]·w[o][k] + bias[o]
+/// where `normed` with rms_norm(x) for x; `memory` is shared, sum_bytes or normal_bytes.
+template <bool normed, Element T, class W, class Block>
+__host__ __device__ void skinny_products_body(Block& block, const JoinedProducts<T, W>& products,
+                                              bool aligned, float* memory) {
+  using Registers = SkinnyRegisters<T>;
+  const auto groups = static_cast<unsigned>(output_groups(products));
+  SkinnyShare share(static_cast<unsigned>(block.x()), groups, products.first.y.rows,
+                    products.first.x.columns);
+  const Product<T, W> p = product_of(products, share.group);
   Erased<const T> x = p.x;
-  Index from = first;
+  Index from = share.first;
   if constexpr (normed) {
-    x = normal_rows<SkinnyRegisters>(block, memory, p.x, first, rows, products.norm);
+    x = normal_rows<Registers>(block, memory, p.x, from, share.rows, products.norm, aligned);
     from = 0;
   }
-  block.each([&](int thread, SkinnyRegisters& r) {
+  block.each([&](int thread, Registers& r) {
 #pragma unroll
     for (int row = 0; row < product_rows; ++row) r.sum[row] = 0;
-    const Index o = outputs + thread / warp_size;
+    const Index o = share.output(thread);
     if (o >= p.y.columns) return;
-    dot_rows<T>(p.w + o * p.x.columns, x, from, rows, thread % warp_size, aligned, r.sum);
+    const W* const weights[1] = {p.w + o * p.x.columns};
+    dot_rows(weights, x, from, stretch_of<W>(p.x.columns, share.part(thread), share.parts()),
+             share.rows, thread % warp_size, aligned, r.sum);
   });
-  block.template warp_sum<product_rows>(
-      [](SkinnyRegisters& r, int at) -> float& { return r.sum[at]; });
-  block.each([&](int thread, SkinnyRegisters& r) {
-    const Index o = outputs + thread / warp_size;
-    if (o >= p.y.columns) return;
+  add_parts<Registers, product_rows>(block, share, memory);
+  block.each([&](int thread, Registers& r) {
+    const Index o = share.output(thread);
+    if (o >= p.y.columns || share.part(thread) != 0) return;
 #pragma unroll
     for (int row = 0; row < product_rows; ++row) {
-      if (row >= rows || thread % warp_size != row) continue;
-      T* const to = p.y.data + (first + row) * p.y.stride + o;
+      if (row >= share.rows || thread % warp_size != row) continue;
+      T* const to = p.y.data + (share.first + row) * p.y.stride + o;
       float value = scaled<W>(r.sum[row], p.scales, o);
       if (p.bias != nullptr) value += widen(p.bias[o]);
       if (p.into == Into::add) value += widen(*to);
@@ -117,7 +184,7 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
   });
 }
 
-/// Block (group of product_warps outputs) + groups · (group of skinny_rows rows).
+/// Block (group of outputs) + groups · (group of skinny_rows rows).
 ///   for row, o: y[row][o] = swiglu(narrow(Σ_k x[row][k]·gate[o][k]), narrow(Σ_k
 ///   x[row][k]·up[o][k]))
 /// where `normed` with rms_norm(x) for x, as above.
@@ -125,34 +192,32 @@ template <bool normed, Element T, class W, class Block>
 __host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<const T> all,
                                             const GateAndUp<W>& weights, const InputNorm<T>& norm,
                                             bool aligned, float* memory) {
-  const Index groups = output_groups(y.columns);
-  const Index first = block.x() / groups * skinny_rows;
-  const int rows = static_cast<int>(y.rows - first < skinny_rows ? y.rows - first : skinny_rows);
-  const Index outputs = block.x() % groups * product_warps;
+  using Registers = SwigluRegisters<T>;
+  const auto groups = static_cast<unsigned>(output_groups(y.columns, all.columns));
+  const SkinnyShare share(static_cast<unsigned>(block.x()), groups, y.rows, all.columns);
   Erased<const T> x = all;
-  Index from = first;
+  Index from = share.first;
   if constexpr (normed) {
-    x = normal_rows<SwigluRegisters>(block, memory, all, first, rows, norm);
+    x = normal_rows<Registers>(block, memory, all, from, share.rows, norm, aligned);
     from = 0;
   }
-  block.each([&](int thread, SwigluRegisters& r) {
+  block.each([&](int thread, Registers& r) {
 #pragma unroll
     for (int at = 0; at < 2 * product_rows; ++at) r.sum[at] = 0;
-    const Index o = outputs + thread / warp_size;
+    const Index o = share.output(thread);
     if (o >= y.columns) return;
-    const Index row = o * x.columns;
-    dot_rows<T>(weights.gate + row, x, from, rows, thread % warp_size, aligned, r.sum);
-    dot_rows<T>(weights.up + row, x, from, rows, thread % warp_size, aligned, r.sum + product_rows);
+    const W* const both[2] = {weights.gate + o * x.columns, weights.up + o * x.columns};
+    dot_rows(both, x, from, stretch_of<W>(x.columns, share.part(thread), share.parts()), share.rows,
+             thread % warp_size, aligned, r.sum);
   });
-  block.template warp_sum<2 * product_rows>(
-      [](SwigluRegisters& r, int at) -> float& { return r.sum[at]; });
-  block.each([&](int thread, SwigluRegisters& r) {
-    const Index o = outputs + thread / warp_size;
-    if (o >= y.columns) return;
+  add_parts<Registers, 2 * product_rows>(block, share, memory);
+  block.each([&](int thread, Registers& r) {
+    const Index o = share.output(thread);
+    if (o >= y.columns || share.part(thread) != 0) return;
 #pragma unroll
     for (int row = 0; row < product_rows; ++row) {
-      if (row >= rows || thread % warp_size != row) continue;
-      y.data[(first + row) * y.stride + o] =
+      if (row >= share.rows || thread % warp_size != row) continue;
+      y.data[(share.first + row) * y.stride + o] =
           Swiglu{}(narrow<T>(scaled<W>(r.sum[row], weights.gate_scales, o)),
                    narrow<T>(scaled<W>(r.sum[product_rows + row], weights.up_scales, o)));
     }
@@ -176,7 +241,7 @@ __host__ __device__ void widen_rows_body(Block& block, Erased<T> wide, const C* 
     if (first >= numbers) return;
     const float scale = scales[first / wide.columns];
     float values[16];
-    widen_sixteen<C>(load_words(codes + first), values);
+    widen_sixteen<C>(load(codes + first), values);
 #pragma unroll
     for (int half = 0; half < 16; half += 8) {
       Eight<T> part;

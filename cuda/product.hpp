@@ -57,12 +57,28 @@ inline constexpr Index tile_outputs = 16;
   return rows <= skinny_rows || out < tile_outputs;
 }
 
+inline constexpr int product_threads = 256;
+inline constexpr int product_warps = product_threads / 32;
+
+/// Warps that share an output of few rows: two to this power. Where x is long one warp an output
+/// would leave few blocks, each a long chain of loads: the down product of the 2B model, 1536
+/// outputs of 8960 numbers, has 384 blocks so and not 192, three for nearly each of 132
+/// multiprocessors. A matter of the row's length alone: an output has the same bits whatever it is
+/// computed beside.
+[[nodiscard]] constexpr int shared_by(Index columns) {
+  constexpr Index long_row = 4608;
+  return columns <= long_row ? 0 : columns <= 2 * long_row ? 1 : 2;
+}
+
+/// Floats of shared memory that a block adds its warps' sums in: each of one row of x, or of two.
+inline constexpr int product_sums = 2 * product_warps * static_cast<int>(skinny_rows);
+inline constexpr std::size_t sum_bytes = product_sums * sizeof(float);
+
 /// Bytes of shared memory for a block of so many rows of x behind their norm: sums of the warps,
 /// then the rows.
 template <class T>
 [[nodiscard]] constexpr std::size_t normal_bytes(Index rows, Index columns) {
-  constexpr std::size_t sums = 32;
-  return sums +
+  return sum_bytes +
          static_cast<std::size_t>((rows < skinny_rows ? rows : skinny_rows) * columns) * sizeof(T);
 }
 /// A norm can join products of few rows, each block of which repeats it: as far as the shared

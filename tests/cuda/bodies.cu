@@ -22,14 +22,18 @@ using namespace stamp::cuda;
 template <Element T>
 void rms_norm(Erased<T> y, Erased<const T> x, const T* weight, float eps) {
   std::vector<float> shared(norm_shared);
-  walk<NormRegisters>(norm_threads, y.rows, 1, 1, shared,
-                      [&](auto& block) { rms_norm_body(block, shared.data(), y, x, weight, eps); });
+  const bool aligned = aligned_operands(y, x, weight);
+  walk<NormRegisters<T>>(norm_threads, y.rows, 1, 1, shared, [&](auto& block) {
+    rms_norm_body(block, shared.data(), y, x, weight, eps, aligned);
+  });
 }
 template <Element T>
 void layer_norm(Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm) {
   std::vector<float> shared(norm_shared);
-  walk<NormRegisters>(norm_threads, y.rows, 1, 1, shared,
-                      [&](auto& block) { layer_norm_body(block, shared.data(), y, x, norm); });
+  const bool aligned = aligned_operands(y, x, norm);
+  walk<NormRegisters<T>>(norm_threads, y.rows, 1, 1, shared, [&](auto& block) {
+    layer_norm_body(block, shared.data(), y, x, norm, aligned);
+  });
 }
 template <Element T>
 void norm_matmul(const NormMatmul<T>& call) {
@@ -180,14 +184,14 @@ void skinny_products(const JoinedProducts<T, W>& products) {
   const bool aligned = aligned_operands(products);
   const Index rows = products.first.y.rows;
   auto memory = normal_memory<T>(rows, products.first.x.columns);
-  walk<SkinnyRegisters>(product_threads, skinny_grid(rows, output_groups(products)), 1, 1, memory,
-                        [&](auto& block) {
-                          if (products.norm.weight != nullptr) {
-                            skinny_products_body<true>(block, products, aligned, memory.data());
-                          } else {
-                            skinny_products_body<false>(block, products, aligned, nullptr);
-                          }
-                        });
+  walk<SkinnyRegisters<T>>(product_threads, skinny_grid(rows, output_groups(products)), 1, 1,
+                           memory, [&](auto& block) {
+                             if (products.norm.weight != nullptr) {
+                               skinny_products_body<true>(block, products, aligned, memory.data());
+                             } else {
+                               skinny_products_body<false>(block, products, aligned, memory.data());
+                             }
+                           });
 }
 template <Element T>
 void plain_product(const Product<T>& p) {
@@ -198,17 +202,17 @@ void plain_product(const Product<T>& p) {
 template <Element T, class W>
 void skinny_swiglu(Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
                    const InputNorm<T>& norm) {
-  const bool aligned = aligned_operands(x, weights);
+  const bool aligned = aligned_operands(x, weights, norm);
   auto memory = normal_memory<T>(y.rows, x.columns);
-  walk<SwigluRegisters>(product_threads, skinny_grid(y.rows, output_groups(y.columns)), 1, 1,
-                        memory, [&](auto& block) {
-                          if (norm.weight != nullptr) {
-                            skinny_swiglu_body<true>(block, y, x, weights, norm, aligned,
-                                                     memory.data());
-                          } else {
-                            skinny_swiglu_body<false>(block, y, x, weights, norm, aligned, nullptr);
-                          }
-                        });
+  walk<SwigluRegisters<T>>(
+      product_threads, skinny_grid(y.rows, output_groups(y.columns, x.columns)), 1, 1, memory,
+      [&](auto& block) {
+        if (norm.weight != nullptr) {
+          skinny_swiglu_body<true>(block, y, x, weights, norm, aligned, memory.data());
+        } else {
+          skinny_swiglu_body<false>(block, y, x, weights, norm, aligned, memory.data());
+        }
+      });
 }
 template <Code C>
 void widen_rows(Erased<bfloat16> wide, const C* codes, const float* scales) {

@@ -294,7 +294,7 @@ TEST(CudaProducts, ANormJoinsFewRowsThatFitIntoSharedMemory) {
   EXPECT_FALSE(joins_norm<bfloat16>(5, 48));
   EXPECT_TRUE(joins_norm<float>(3, 3584));
   EXPECT_FALSE(joins_norm<float>(4, 3584));
-  EXPECT_EQ(normal_bytes<bfloat16>(1, 1536), 32U + 3072U);
+  EXPECT_EQ(normal_bytes<bfloat16>(1, 1536), sum_bytes + 3072U);
 }
 
 TEST(CudaDistinct, NamesEveryIdOnce) {

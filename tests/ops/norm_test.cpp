@@ -14,8 +14,8 @@ TYPED_TEST_SUITE(Norm, Engines, EngineName);
 struct Shape {
   Index rows, columns, margin;
 };
-constexpr Shape shapes[] = {{1, 1, 0},  {1, 192, 3}, {31, 1, 2},
-                            {7, 61, 1}, {3, 256, 0}, {0, 16, 0}};
+constexpr Shape shapes[] = {{1, 1, 0},  {1, 192, 3},  {31, 1, 2},   {7, 61, 1},  {3, 256, 0},
+                            {0, 16, 0}, {2, 2056, 8}, {1, 4105, 1}, {2, 4632, 0}};
 
 std::vector<double> plain_rms_norm(const std::vector<double>& x, const std::vector<double>& weight,
                                    double eps) {
