@@ -8,6 +8,9 @@
 //   block.sum(scratch, value)      value(registers) becomes its sum over the block
 //   block.x(), y(), z()            which block
 //
+// A device's block is made before anything else in a kernel, because making it waits for the
+// kernels before it (await_earlier). What may come ahead of that wait is said to the constructor.
+//
 // Sums are taken in the same order here and there: butterflies in a warp, then warp by warp.
 #pragma once
 
@@ -17,9 +20,46 @@ namespace stamp::cuda {
 
 inline constexpr int warp_size = 32;
 
+/// The beginning of every kernel that `launch` (runtime.cuh) queues. The next kernel may begin, and
+/// wait as this one does, as soon as all blocks of this one have: its blocks take what room there
+/// is, and what they read ahead is on its way when this kernel ends.
+__device__ inline void let_next_begin() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  cudaTriggerProgrammaticLaunchCompletion();
+#endif
+}
+/// All earlier kernels have ended and what they wrote is there. Before it a kernel reads and writes
+/// no memory: earlier ones may be writing what it reads, and still be reading what it writes.
+__device__ inline void await_earlier() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  cudaGridDependencySynchronize();
+#endif
+}
+/// Asks for a line of memory without reading it, into the second level cache, which sees all
+/// writes: the one thing that a kernel may do with memory ahead of await_earlier.
+__device__ inline void fetch_ahead(const void* from) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+}
+
+/// The same for a whole vector, as far as a line for each thread of the block goes.
+template <class T>
+__device__ void fetch_vector_ahead(const T* from, Index count) {
+  const Index at = Index{threadIdx.x} * static_cast<Index>(128 / sizeof(T));
+  if (at < count) fetch_ahead(from + at);
+}
+
 template <class Registers>
 class DeviceBlock {
  public:
+  __device__ DeviceBlock() : DeviceBlock([] {}) {}
+  /// ahead() comes before the wait.
+  template <class Ahead>
+  __device__ explicit DeviceBlock(const Ahead& ahead) {
+    let_next_begin();
+    ahead();
+    await_earlier();
+  }
+
   [[nodiscard]] __device__ Index x() const { return static_cast<Index>(blockIdx.x); }
   [[nodiscard]] __device__ Index y() const { return static_cast<Index>(blockIdx.y); }
   [[nodiscard]] __device__ Index z() const { return static_cast<Index>(blockIdx.z); }

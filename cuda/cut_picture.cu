@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The launches of pictures' resize and cut.
 #include <stamp/cuda/cut_picture.cuh>
+#include <stamp/cuda/runtime.cuh>
 
 namespace stamp::cuda::kernel {
 
@@ -30,24 +31,21 @@ __global__ void __launch_bounds__(picture_threads)
 
 void resize_across(Stream stream, std::uint8_t* to, const std::uint8_t* from, Index rows,
                    Index columns, Index outputs, const ByteFilter& filter) {
-  across<<<blocks(rows * picture_chunks(outputs * 3)), picture_threads, 0, stream>>>(
-      to, from, columns, outputs, filter);
-  check_launch();
+  launch({stream, blocks(rows * picture_chunks(outputs * 3)), picture_threads}, across, to, from,
+         columns, outputs, filter);
 }
 
 void resize_down(Stream stream, std::uint8_t* to, const std::uint8_t* from, Index samples,
                  Index outputs, const ByteFilter& filter) {
-  down<<<blocks(outputs * picture_chunks(samples)), picture_threads, 0, stream>>>(to, from, samples,
-                                                                                  filter);
-  check_launch();
+  launch({stream, blocks(outputs * picture_chunks(samples)), picture_threads}, down, to, from,
+         samples, filter);
 }
 
 template <DeviceElement T>
 void cut_patches(Stream stream, Erased<T> y, const std::uint8_t* pixels, const T* levels,
                  const PatchOrder& order) {
   if (y.rows == 0) return;
-  cut<<<blocks(y.rows), picture_threads, 0, stream>>>(y, pixels, levels, order);
-  check_launch();
+  launch({stream, blocks(y.rows), picture_threads}, cut<T>, y, pixels, levels, order);
 }
 
 template void cut_patches(Stream, Erased<float>, const std::uint8_t*, const float*,

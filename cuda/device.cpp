@@ -107,6 +107,8 @@ struct Device::State {
   std::size_t next = 0;
   std::shared_ptr<void> products;
   bool recording = false;
+  bool can_overlap = false;
+  bool overlaps = false;
 
   State() = default;
   State(const State&) = delete;
@@ -130,6 +132,9 @@ struct Device::State {
            std::string("cuda: expected launches alone in a recorded step, found ") + what);
     }
   }
+
+  /// One try of Device::record.
+  [[nodiscard]] Graph record_once(const std::function<void()>& body);
 
   /// The next slot, when what was in it has been copied.
   Slot& slot() {
@@ -190,6 +195,7 @@ Device::Device(int ordinal) {
     fail(Fault::resource,
          no_code_for(properties.name, properties.major, properties.minor, STAMP_CUDA_BUILT_FOR));
   }
+  state_->overlaps = state_->can_overlap = properties.major >= 9 && has_code_that_overlaps();
   check(cudaStreamCreateWithFlags(&state_->stream, cudaStreamNonBlocking));
 }
 
@@ -198,8 +204,9 @@ Device::~Device() = default;
 const DeviceFacts& Device::facts() const { return state_->facts; }
 Stream Device::stream() const {
   check_alive();
-  return state_->stream;
+  return {state_->stream, state_->overlaps};
 }
+void Device::overlap_kernels(bool on) { state_->overlaps = on && state_->can_overlap; }
 std::size_t Device::requests() const { return state_->pool.requests(); }
 std::shared_ptr<void>& Device::products() { return state_->products; }
 
@@ -257,18 +264,16 @@ void Device::wait(const std::source_location& where) {
 
 bool Device::recording() const { return state_->recording; }
 
-Graph Device::record(const std::function<void()>& body) {
-  check_alive();
-  State& state = *state_;
-  if (!succeeded(cudaStreamBeginCapture(state.stream, cudaStreamCaptureModeRelaxed))) {
+Graph Device::State::record_once(const std::function<void()>& body) {
+  if (!succeeded(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed))) {
     check_alive();
     return nullptr;
   }
-  state.recording = true;
+  recording = true;
   const auto end = [&]() -> cudaGraph_t {
-    state.recording = false;
+    recording = false;
     cudaGraph_t graph = nullptr;  // stays null where something was queued that cannot be recorded
-    if (!lost) succeeded(cudaStreamEndCapture(state.stream, &graph));
+    if (!lost) succeeded(cudaStreamEndCapture(stream, &graph));
     return graph;
   };
   const auto destroy = [](cudaGraph_t graph) {
@@ -293,7 +298,7 @@ Graph Device::record(const std::function<void()>& body) {
   if (!lost && whole && graph != nullptr) {
     status = cudaGraphInstantiate(&launches, graph, 0);
     if (status == cudaErrorMemoryAllocation) {
-      state.pool.trim();
+      pool.trim();
       (void)cudaGetLastError();
       status = lost ? cudaSuccess : cudaGraphInstantiate(&launches, graph, 0);
     }
@@ -306,6 +311,16 @@ Graph Device::record(const std::function<void()>& body) {
   return {launches, [](cudaGraphExec_t owned) {
             if (!lost) succeeded(cudaGraphExecDestroy(owned));
           }};
+}
+
+Graph Device::record(const std::function<void()>& body) {
+  check_alive();
+  Graph graph = state_->record_once(body);
+  if (graph != nullptr || !state_->overlaps) return graph;
+  overlap_kernels(false);
+  graph = state_->record_once(body);
+  overlap_kernels(graph == nullptr);  // it was not their fault
+  return graph;
 }
 
 void Device::launch(const Graph& graph) {

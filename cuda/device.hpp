@@ -15,7 +15,14 @@ struct CUgraphExec_st;  // and its cudaGraphExec_t
 
 namespace stamp::cuda {
 
-using Stream = CUstream_st*;
+/// Where work is queued, and how kernels follow one another there.
+struct Stream {
+  CUstream_st* queue = nullptr;
+  bool overlaps = false;  ///< a kernel may begin while the one before it ends (runtime.cuh)
+
+  /// What the runtime takes. NOLINTNEXTLINE(google-explicit-constructor)
+  operator CUstream_st*() const { return queue; }
+};
 /// Recorded launches, ready to run; null where there are none.
 using Graph = std::shared_ptr<CUgraphExec_st>;
 
@@ -45,6 +52,9 @@ class Device {
   [[nodiscard]] const DeviceFacts& facts() const;
   /// For launches: throws, too, so that nothing is launched after a kernel fault.
   [[nodiscard]] Stream stream() const;
+  /// Whether kernels may begin while those before them end. They may, where the device can (9.0 or
+  /// later, machine code of it) and unless it is turned off; bits do not depend on it.
+  void overlap_kernels(bool on);
 
   /// Device memory from the pool. Error{resource} says how much was needed and how much is free.
   [[nodiscard]] std::byte* allocate(std::size_t bytes);
@@ -67,7 +77,8 @@ class Device {
   /// Fills with NaN; queued. A device that fails says so at the next operation.
   void poison(void* memory, std::size_t bytes) noexcept;
   /// The launches that `body` queues, recorded instead of run. Null where they cannot be: the
-  /// driver refuses, or body threw an Error, which it then throws again when it runs plainly. While
+  /// driver refuses, or body threw an Error, which it then throws again when it runs plainly. Where
+  /// it refuses kernels that overlap, they do not from then on, and body is called again. While
   /// this records, `upload`, `download` and `wait` throw Error{usage}. Error{resource} where a
   /// kernel has failed, or where there is no memory left for what was recorded.
   [[nodiscard]] Graph record(const std::function<void()>& body);

@@ -161,6 +161,9 @@ class Engine {
   /// Whether steps are recorded; they are, unless somebody wants to compare.
   void record_steps(bool on) { records_ = on; }
 
+  /// Whether a kernel may begin while the one before it ends; where the device can, it does.
+  void overlap_kernels(bool on) { device_->overlap_kernels(on); }
+
   [[nodiscard]] Device& device() { return *device_; }
   [[nodiscard]] const Scratch& arena() const { return arena_; }
   /// The matrix kernel that attention takes where it can run a call.

@@ -2,6 +2,7 @@
 // The launches of RMSNorm and LayerNorm.
 #include <stamp/cuda/kernels.hpp>
 #include <stamp/cuda/norm.cuh>
+#include <stamp/cuda/runtime.cuh>
 
 namespace stamp::cuda::kernel {
 
@@ -11,7 +12,7 @@ template <Element T>
 __global__ void __launch_bounds__(norm_threads)
     rms_norm_rows(Erased<T> y, Erased<const T> x, const T* weight, float eps, bool aligned) {
   __shared__ float shared[norm_shared];
-  DeviceBlock<NormRegisters<T>> block;
+  DeviceBlock<NormRegisters<T>> block([&] { fetch_vector_ahead(weight, x.columns); });
   rms_norm_body(block, shared, y, x, weight, eps, aligned);
 }
 
@@ -28,17 +29,15 @@ __global__ void __launch_bounds__(norm_threads)
 template <DeviceElement T>
 void rms_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, float eps) {
   if (y.rows == 0) return;
-  rms_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, weight, eps,
-                                                             aligned_operands(y, x, weight));
-  check_launch();
+  launch({stream, blocks(y.rows), norm_threads}, rms_norm_rows<T>, y, x, weight, eps,
+         aligned_operands(y, x, weight));
 }
 
 template <DeviceElement T>
 void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm) {
   if (y.rows == 0) return;
-  layer_norm_rows<<<blocks(y.rows), norm_threads, 0, stream>>>(y, x, norm,
-                                                               aligned_operands(y, x, norm));
-  check_launch();
+  launch({stream, blocks(y.rows), norm_threads}, layer_norm_rows<T>, y, x, norm,
+         aligned_operands(y, x, norm));
 }
 
 template void rms_norm(Stream, Erased<float>, Erased<const float>, const float*, float);

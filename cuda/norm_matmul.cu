@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The launch of RMSNorm and product in one.
 #include <stamp/cuda/norm_matmul.cuh>
+#include <stamp/cuda/runtime.cuh>
 
 namespace stamp::cuda::kernel {
 
@@ -19,9 +20,8 @@ template <DeviceElement T>
 void norm_matmul(Stream stream, const NormMatmul<T>& call) {
   if (call.y.rows == 0) return;
   const Index groups = (call.y.rows + norm_matmul_rows - 1) / norm_matmul_rows;
-  normalise_and_multiply<<<blocks(groups), norm_matmul_threads, 0, stream>>>(
-      call, aligned_operands(call));
-  check_launch();
+  launch({stream, blocks(groups), norm_matmul_threads}, normalise_and_multiply<T>, call,
+         aligned_operands(call));
 }
 
 template void norm_matmul(Stream, const NormMatmul<float>&);

@@ -3,6 +3,7 @@
 #include <stamp/cuda/activation.cuh>
 #include <stamp/cuda/kernels.hpp>
 #include <stamp/cuda/pointwise.cuh>
+#include <stamp/cuda/runtime.cuh>
 
 namespace stamp::cuda::kernel {
 
@@ -21,49 +22,49 @@ template <Element T>
 }
 
 template <Element T, class Function>
-void launch(Stream stream, Erased<T> z, Erased<const T> y, Erased<const T> x, Function function) {
+void map(Stream stream, Erased<T> z, Erased<const T> y, Erased<const T> x, Function function) {
   if (z.rows == 0 || z.columns == 0) return;
   const bool aligned = aligned_rows(z.data, z.stride) && aligned_rows(y.data, y.stride) &&
                        aligned_rows(x.data, x.stride);
   const Index chunks = (z.columns + pointwise_columns - 1) / pointwise_columns;
-  pointwise<<<blocks(z.rows * chunks), pointwise_threads, 0, stream>>>(z, y, x, aligned, function);
-  check_launch();
+  cuda::launch({stream, blocks(z.rows * chunks), pointwise_threads}, pointwise<T, Function>, z, y,
+               x, aligned, function);
 }
 /// In place.
 template <Element T, class Function>
-void launch(Stream stream, Erased<T> y, Erased<const T> x, Function function) {
-  launch(stream, y, as_input(y), x, function);
+void map(Stream stream, Erased<T> y, Erased<const T> x, Function function) {
+  map(stream, y, as_input(y), x, function);
 }
 
 }  // namespace
 
 template <DeviceElement T>
 void quick_gelu(Stream stream, Erased<T> x) {
-  launch(stream, x, as_input(x), QuickGelu{});
+  map(stream, x, as_input(x), QuickGelu{});
 }
 template <DeviceElement T>
 void gelu(Stream stream, Erased<T> x) {
-  launch(stream, x, as_input(x), Gelu{});
+  map(stream, x, as_input(x), Gelu{});
 }
 template <DeviceElement T>
 void relu(Stream stream, Erased<T> x) {
-  launch(stream, x, as_input(x), Relu{});
+  map(stream, x, as_input(x), Relu{});
 }
 template <DeviceElement T>
 void swiglu(Stream stream, Erased<T> gate, Erased<const T> up) {
-  launch(stream, gate, up, Swiglu{});
+  map(stream, gate, up, Swiglu{});
 }
 template <DeviceElement T>
 void add(Stream stream, Erased<T> y, Erased<const T> x) {
-  launch(stream, y, x, Add{});
+  map(stream, y, x, Add{});
 }
 template <DeviceElement T>
 void sum(Stream stream, Erased<T> z, Erased<const T> y, Erased<const T> x) {
-  launch(stream, z, y, x, Add{});
+  map(stream, z, y, x, Add{});
 }
 template <DeviceElement T>
 void copy(Stream stream, Erased<T> y, Erased<const T> x) {
-  launch(stream, y, x, Copy{});
+  map(stream, y, x, Copy{});
 }
 
 template void quick_gelu(Stream, Erased<float>);

@@ -13,4 +13,9 @@ bool has_code_for_this_device() {
   return cudaFuncGetAttributes(&attributes, nothing) == cudaSuccess;
 }
 
+bool has_code_that_overlaps() {
+  cudaFuncAttributes attributes{};
+  return cudaFuncGetAttributes(&attributes, nothing) == cudaSuccess && attributes.ptxVersion >= 90;
+}
+
 }  // namespace stamp::cuda

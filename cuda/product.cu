@@ -1,10 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 // The launches of our own products.
 #include <stamp/cuda/product.cuh>
+#include <stamp/cuda/runtime.cuh>
 
 namespace stamp::cuda::kernel {
 
 namespace {
+
+/// What a warp multiplies first: of each row of weights up to 4 KiB, a line a lane. It comes while
+/// earlier kernels end, and while a joined norm is taken.
+template <class W>
+__device__ void fetch_row(const W* row, Stretch stretch) {
+  constexpr int line = 128 / sizeof(W);
+  const int at = stretch.begin + static_cast<int>(threadIdx.x) % warp_size * line;
+  if (at < stretch.end) fetch_ahead(row + at);
+}
+/// One number of an output.
+template <class Number>
+__device__ void fetch_number(const Number* numbers, Index o) {
+  if (numbers != nullptr && threadIdx.x % warp_size == 0) fetch_ahead(numbers + o);
+}
+
+template <Element T, class W>
+__device__ void fetch_weights(const JoinedProducts<T, W>& products) {
+  SkinnyShare share(blockIdx.x, static_cast<unsigned>(output_groups(products)),
+                    products.first.y.rows, products.first.x.columns);
+  const Product<T, W> p = product_of(products, share.group);
+  const int thread = static_cast<int>(threadIdx.x);
+  const Index o = share.output(thread);
+  if (products.norm.weight != nullptr) fetch_vector_ahead(products.norm.weight, p.x.columns);
+  if (o >= p.y.columns) return;
+  fetch_row(p.w + o * p.x.columns, stretch_of<W>(p.x.columns, share.part(thread), share.parts()));
+  fetch_number(p.bias, o);
+  fetch_number(p.scales, o);
+}
+template <Element T, class W>
+__device__ void fetch_weights(Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
+                              const InputNorm<T>& norm) {
+  const SkinnyShare share(blockIdx.x, static_cast<unsigned>(output_groups(y.columns, x.columns)),
+                          y.rows, x.columns);
+  const int thread = static_cast<int>(threadIdx.x);
+  const Index o = share.output(thread);
+  if (norm.weight != nullptr) fetch_vector_ahead(norm.weight, x.columns);
+  if (o >= y.columns) return;
+  const Stretch stretch = stretch_of<W>(x.columns, share.part(thread), share.parts());
+  fetch_row(weights.gate + o * x.columns, stretch);
+  fetch_row(weights.up + o * x.columns, stretch);
+  fetch_number(weights.gate_scales, o);
+  fetch_number(weights.up_scales, o);
+}
 
 /// Blocks of a multiprocessor that the compiler leaves registers for: as many as the loads under
 /// way allow without registers in memory. Left alone it takes other numbers, and spills.
@@ -17,7 +61,7 @@ template <bool normed, Element T, class W>
 __global__ void __launch_bounds__(product_threads, resident_blocks<normed, W, 1>)
     skinny(JoinedProducts<T, W> products, bool aligned) {
   extern __shared__ float4 memory[];
-  DeviceBlock<SkinnyRegisters<T>> block;
+  DeviceBlock<SkinnyRegisters<T>> block([&] { fetch_weights(products); });
   skinny_products_body<normed>(block, products, aligned, reinterpret_cast<float*>(memory));
 }
 
@@ -26,7 +70,7 @@ __global__ void __launch_bounds__(product_threads, resident_blocks<normed, W, 2>
     swiglu_pair(Erased<T> y, Erased<const T> x, GateAndUp<W> weights, InputNorm<T> norm,
                 bool aligned) {
   extern __shared__ float4 memory[];
-  DeviceBlock<SwigluRegisters<T>> block;
+  DeviceBlock<SwigluRegisters<T>> block([&] { fetch_weights(y, x, weights, norm); });
   skinny_swiglu_body<normed>(block, y, x, weights, norm, aligned, reinterpret_cast<float*>(memory));
 }
 
@@ -58,11 +102,10 @@ void skinny_products(Stream stream, const JoinedProducts<T, W>& products) {
   const unsigned grid = skinny_grid(rows, groups);
   if (products.norm.weight != nullptr) {
     const std::size_t bytes = normal_bytes<T>(rows, products.first.x.columns);
-    skinny<true><<<grid, product_threads, bytes, stream>>>(products, aligned);
+    launch({stream, grid, product_threads, bytes}, skinny<true, T, W>, products, aligned);
   } else {
-    skinny<false><<<grid, product_threads, sum_bytes, stream>>>(products, aligned);
+    launch({stream, grid, product_threads, sum_bytes}, skinny<false, T, W>, products, aligned);
   }
-  check_launch();
 }
 
 template <DeviceElement T, class W>
@@ -73,19 +116,19 @@ void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const GateAndU
   const unsigned grid = skinny_grid(y.rows, output_groups(y.columns, x.columns));
   if (norm.weight != nullptr) {
     const std::size_t bytes = normal_bytes<T>(y.rows, x.columns);
-    swiglu_pair<true><<<grid, product_threads, bytes, stream>>>(y, x, weights, norm, aligned);
+    launch({stream, grid, product_threads, bytes}, swiglu_pair<true, T, W>, y, x, weights, norm,
+           aligned);
   } else {
-    swiglu_pair<false><<<grid, product_threads, sum_bytes, stream>>>(y, x, weights, norm, aligned);
+    launch({stream, grid, product_threads, sum_bytes}, swiglu_pair<false, T, W>, y, x, weights,
+           norm, aligned);
   }
-  check_launch();
 }
 
 template <DeviceElement T>
 void plain_product(Stream stream, const Product<T>& p) {
   if (p.y.rows == 0 || p.y.columns == 0) return;
   const Index chunks = (p.y.columns + product_threads - 1) / product_threads;
-  plain<<<blocks(p.y.rows * chunks), product_threads, 0, stream>>>(p);
-  check_launch();
+  launch({stream, blocks(p.y.rows * chunks), product_threads}, plain<T>, p);
 }
 
 template <Code C>
@@ -93,9 +136,8 @@ void widen_rows(Stream stream, Erased<bfloat16> wide, const C* codes, const floa
   constexpr Index together = product_threads * sixteen;
   const Index numbers = wide.rows * wide.columns;
   if (numbers == 0) return;
-  widen<<<blocks((numbers + together - 1) / together), product_threads, 0, stream>>>(
-      wide, codes, scales, aligned_rows(codes, wide.columns));
-  check_launch();
+  launch({stream, blocks((numbers + together - 1) / together), product_threads}, widen<bfloat16, C>,
+         wide, codes, scales, aligned_rows(codes, wide.columns));
 }
 
 template void skinny_products(Stream, const JoinedProducts<float>&);

@@ -2,6 +2,7 @@
 // The launches of the rotary embedding and of the gathering of embedding rows.
 #include <stamp/cuda/kernels.hpp>
 #include <stamp/cuda/rotate.cuh>
+#include <stamp/cuda/runtime.cuh>
 
 namespace stamp::cuda::kernel {
 
@@ -35,8 +36,7 @@ __global__ void gather_rows(Erased<T> y, Erased<const T> x, const std::int32_t* 
 template <DeviceElement T>
 void rotate(Stream stream, ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine) {
   if (x.rows == 0 || x.heads == 0 || x.dim < 2) return;
-  rotate_rows<<<blocks(x.rows), rotate_threads, 0, stream>>>(x, cosine, sine);
-  check_launch();
+  launch({stream, blocks(x.rows), rotate_threads}, rotate_rows<T>, x, cosine, sine);
 }
 
 template <DeviceElement T>
@@ -45,9 +45,8 @@ void rotate_and_store(Stream stream, ErasedHeads<T> query, ErasedHeads<T> keys,
                       Erased<const float> cosine, Erased<const float> sine,
                       const std::int32_t* first) {
   if (query.rows == 0) return;
-  rotate_and_store_rows<<<blocks(query.rows), rotate_threads, 0, stream>>>(
-      query, keys, values, key, value, cosine, sine, first);
-  check_launch();
+  launch({stream, blocks(query.rows), rotate_threads}, rotate_and_store_rows<T>, query, keys,
+         values, key, value, cosine, sine, first);
 }
 
 template <DeviceElement T>
@@ -55,8 +54,8 @@ void gather(Stream stream, Erased<T> y, Erased<const T> x, const std::int32_t* w
   if (y.rows == 0 || y.columns == 0) return;
   const bool aligned = aligned_rows(y.data, y.stride) && aligned_rows(x.data, x.stride);
   const Index chunks = (y.columns + pointwise_columns - 1) / pointwise_columns;
-  gather_rows<<<blocks(y.rows * chunks), pointwise_threads, 0, stream>>>(y, x, which, aligned);
-  check_launch();
+  launch({stream, blocks(y.rows * chunks), pointwise_threads}, gather_rows<T>, y, x, which,
+         aligned);
 }
 
 template void rotate(Stream, ErasedHeads<float>, Erased<const float>, Erased<const float>);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The launch of masks at their picture's size. The build compiles this file with --fmad=false.
+#include <stamp/cuda/runtime.cuh>
 #include <stamp/cuda/threshold_picture.cuh>
 
 namespace stamp::cuda::kernel {
@@ -15,8 +16,7 @@ __global__ void __launch_bounds__(threshold_threads) threshold_rows(ThresholdPic
 }  // namespace
 
 void threshold_picture(Stream stream, const ThresholdPicture& call) {
-  threshold_rows<<<blocks(call.height), threshold_threads, 0, stream>>>(call);
-  check_launch();
+  launch({stream, blocks(call.height), threshold_threads}, threshold_rows, call);
 }
 
 }  // namespace stamp::cuda::kernel

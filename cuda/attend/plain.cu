@@ -36,8 +36,7 @@ __global__ void combine(AttendCall<T> call, AttendParts parts) {
 template <DeviceElement T>
 void attend_naive(Stream stream, const AttendCall<T>& call) {
   const dim3 grid(blocks(call.y.rows * call.y.heads), blocks(divide_up(call.y.dim, naive_dim)));
-  naive<<<grid, warp_size, 0, stream>>>(call);
-  check_launch();
+  launch({stream, grid, warp_size}, naive<T>, call);
 }
 
 template <DeviceElement T>
@@ -48,15 +47,13 @@ void attend_tiled(Stream stream, const AttendCall<T>& call, const AttendParts& p
   if (bytes > allowed) fail(Fault::usage, "attend: a head is too large for shared memory");
   const dim3 grid(blocks(divide_up(call.packed_rows(), tiled_rows)), blocks(call.key.heads),
                   blocks(parts.split.parts));
-  tiled<<<grid, tiled_threads, bytes, stream>>>(call, parts);
-  check_launch();
+  launch({stream, grid, tiled_threads, bytes}, tiled<T>, call, parts);
 }
 
 template <DeviceElement T>
 void attend_combine(Stream stream, const AttendCall<T>& call, const AttendParts& parts) {
   const dim3 grid(blocks(call.packed_rows()), blocks(call.key.heads));
-  combine<<<grid, combine_threads, 0, stream>>>(call, parts);
-  check_launch();
+  launch({stream, grid, combine_threads}, combine<T>, call, parts);
 }
 
 template void attend_naive(Stream, const AttendCall<float>&);

@@ -3,6 +3,7 @@
 // them runs in the next larger one, padded with zeros.
 #include <stamp/cuda/attend/kernels.hpp>
 #include <stamp/cuda/attend/tensor.cuh>
+#include <stamp/cuda/block.cuh>
 #include <stamp/cuda/runtime.cuh>
 
 namespace stamp::cuda::kernel {
@@ -15,6 +16,8 @@ template <int dim, bool relative>
 __global__ void __launch_bounds__(tensor_threads)
     tensor(AttendCall<bfloat16> call, AttendParts parts) {
   extern __shared__ float4 memory[];
+  let_next_begin();
+  await_earlier();
   attend_tensor_body<dim, relative>(*reinterpret_cast<TensorShared<dim>*>(memory), call, parts);
 }
 
@@ -23,8 +26,7 @@ void launch_as(Stream stream, const AttendCall<bfloat16>& call, const AttendPart
   static const std::size_t bytes = allow_shared(tensor<dim, relative>, sizeof(TensorShared<dim>));
   const dim3 grid(blocks(divide_up(call.packed_rows(), tensor_rows)), blocks(call.key.heads),
                   blocks(parts.split.parts));
-  tensor<dim, relative><<<grid, tensor_threads, bytes, stream>>>(call, parts);
-  check_launch();
+  cuda::launch({stream, grid, tensor_threads, bytes}, tensor<dim, relative>, call, parts);
 }
 
 template <int dim>

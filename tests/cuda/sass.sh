@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Reads the machine code of the kernels, which needs no GPU: the matrix kernels use tensor cores, in
 # every architecture that was built, the products of few rows have several loads of 16 bytes of
-# weights under way before they use one, no kernel keeps registers in local memory, and the kernel whose pixels are to
+# weights under way before they use one, kernels that may overlap wait for those before them ahead of
+# any memory, no kernel keeps registers in local memory, and the kernel whose pixels are to
 # be the host's contracts no product and sum.
 # usage: sass.sh CUOBJDUMP LIBRARY; 77 where there is no cuobjdump
 set -euo pipefail
@@ -28,6 +29,11 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
   kernel ~ /threshold_rows/ { exact[arch " " kernel] = 1 }
   kernel ~ /threshold_rows/ && /[[:space:]]FFMA[.[:space:]]/ { contracted[arch " " kernel] = 1 }
   kernel ~ /6tensorILi/ { wanted[arch " " kernel] = 1 }
+  # griddepcontrol.wait. All kernels have it but the one of Hopper, which is launched otherwise, and
+  # the probe, which is not launched.
+  arch ~ /sm_90/ && /Function : / && kernel !~ /6hopperILi|7nothingEv/ { overlapping[kernel] = 1 }
+  /[[:space:]]ACQBULK/ { waits[kernel] = 1 }
+  arch ~ /sm_90/ && !(kernel in waits) && /[[:space:]](LDG|LDGSTS|LD|STG|ST|ATOM|ATOMG|RED|REDG)\./ { early[kernel] = 1 }
   # Products of few rows. Their weights, and nothing else, are loaded evict-first.
   kernel ~ /(6skinny|11swiglu_pair)ILb[01]E/ {
     name = arch " " kernel
@@ -48,6 +54,12 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
     }
     if (hoppers != 3) { print "expected three Hopper kernels, found " hoppers + 0; bad = 1 }
     printf "%d kernels multiply by warpgroups\n", hoppers
+    for (name in overlapping) {
+      overlaps++
+      if (!(name in waits)) { print "does not wait for earlier kernels: " name; bad = 1 }
+      if (name in early) { print "memory ahead of the wait for earlier kernels: " name; bad = 1 }
+    }
+    printf "%d kernels wait for earlier ones ahead of any memory\n", overlaps
     for (name in spilled) { print "local memory: " name; bad = 1 }
     for (name in contracted) { print "products contracted with sums: " name; bad = 1 }
     for (name in exact) exact_count++

@@ -92,7 +92,8 @@ struct Device::State {
 inline Device::Device(int) : state_(std::make_unique<State>()) {}
 inline Device::~Device() = default;
 inline const DeviceFacts& Device::facts() const { return state_->facts; }
-inline Stream Device::stream() const { return nullptr; }
+inline Stream Device::stream() const { return {}; }
+inline void Device::overlap_kernels(bool) {}  // walked kernels come one after another
 inline std::size_t Device::requests() const { return state_->pool.requests(); }
 inline std::shared_ptr<void>& Device::products() { return state_->products; }
 
