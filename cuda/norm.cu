@@ -19,9 +19,8 @@ __global__ void __launch_bounds__(norm_threads)
 template <Element T>
 __global__ void __launch_bounds__(norm_threads)
     layer_norm_rows(Erased<T> y, Erased<const T> x, LayerNorm<T> norm, bool aligned) {
-  __shared__ float shared[norm_shared];
-  DeviceBlock<NormRegisters<T>> block;
-  layer_norm_body(block, shared, y, x, norm, aligned);
+  DeviceBlock<LayerNormRegisters<T>> block;
+  layer_norm_body(block, y, x, norm, aligned);
 }
 
 }  // namespace
@@ -36,7 +35,8 @@ void rms_norm(Stream stream, Erased<T> y, Erased<const T> x, const T* weight, fl
 template <DeviceElement T>
 void layer_norm(Stream stream, Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm) {
   if (y.rows == 0) return;
-  launch({stream, blocks(y.rows), norm_threads}, layer_norm_rows<T>, y, x, norm,
+  const Index groups = (y.rows + layer_norm_rows_together - 1) / layer_norm_rows_together;
+  launch({stream, blocks(groups), norm_threads}, layer_norm_rows<T>, y, x, norm,
          aligned_operands(y, x, norm));
 }
 

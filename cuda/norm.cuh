@@ -20,46 +20,45 @@ inline constexpr int norm_kept = 2;
 template <Element T>
 struct NormRegisters {
   float sum;
-  float mean;
   Loaded<T> row[norm_kept];
   Loaded<T> weight[norm_kept];
 };
 
-/// use(first, which) for the eights of this thread, which < norm_kept for those that it keeps,
-/// known to the compiler; norm_kept for all others.
-template <class Use>
+/// use(first, which) for the eights of this thread: which < count for those that it keeps, known to
+/// the compiler; count for all others.
+template <int count, class Use>
 __host__ __device__ void each_eight(int thread, int threads, Index columns, const Use& use) {
   const int width = static_cast<int>(columns);
   const int step = threads * static_cast<int>(eight);
   const int begin = thread * static_cast<int>(eight);
 #pragma unroll
-  for (int which = 0; which < norm_kept; ++which) {
+  for (int which = 0; which < count; ++which) {
     if (begin + which * step < width) use(begin + which * step, which);
   }
-  for (int first = begin + norm_kept * step; first < width; first += step) use(first, norm_kept);
+  for (int first = begin + count * step; first < width; first += step) use(first, count);
 }
 
 /// Reads the eights that a thread keeps, all of them before one is used.
-template <Element T>
+template <Element T, int count>
 __host__ __device__ void keep_eights(int thread, int threads, const T* from, Index columns,
-                                     bool aligned, Loaded<T> (&kept)[norm_kept]) {
+                                     bool aligned, Loaded<T> (&kept)[count]) {
   if (aligned && columns % eight == 0) {
-    each_eight(thread, threads, columns, [&](int first, int which) {
-      if (which < norm_kept) kept[which] = load(from + first);
+    each_eight<count>(thread, threads, columns, [&](int first, int which) {
+      if (which < count) kept[which] = load(from + first);
     });
     return;
   }
-  each_eight(thread, threads, columns, [&](int first, int which) {
-    if (which < norm_kept) {
+  each_eight<count>(thread, threads, columns, [&](int first, int which) {
+    if (which < count) {
       kept[which] = std::bit_cast<Loaded<T>>(load_eight(from + first, columns - first, false));
     }
   });
 }
 /// What was kept, or else is read.
-template <Element T>
-[[nodiscard]] __host__ __device__ Eight<T> kept_eight(const Loaded<T> (&kept)[norm_kept], int which,
+template <Element T, int count>
+[[nodiscard]] __host__ __device__ Eight<T> kept_eight(const Loaded<T> (&kept)[count], int which,
                                                       const T* from, Index left, bool aligned) {
-  return which < norm_kept ? std::bit_cast<Eight<T>>(kept[which]) : load_eight(from, left, aligned);
+  return which < count ? std::bit_cast<Eight<T>>(kept[which]) : load_eight(from, left, aligned);
 }
 
 /// A row of so many columns by one block, in(registers) its NormRegisters:
@@ -76,7 +75,7 @@ __host__ __device__ void rms_norm_row(Block& block, float* shared, T* to, const 
     keep_eights(thread, block.threads(), from, columns, aligned, r.row);
     keep_eights(thread, block.threads(), weight, columns, aligned, r.weight);
     r.sum = 0;
-    each_eight(thread, block.threads(), columns, [&](int first, int which) {
+    each_eight<norm_kept>(thread, block.threads(), columns, [&](int first, int which) {
       const Eight<T> numbers =
           kept_eight(r.row, which, from + first, columns - first, aligned);  // zeros behind the end
 #pragma unroll
@@ -87,7 +86,7 @@ __host__ __device__ void rms_norm_row(Block& block, float* shared, T* to, const 
   block.each([&](int thread, Registers& registers) {
     NormRegisters<T>& r = in(registers);
     const float scale = 1 / std::sqrt(r.sum / static_cast<float>(columns) + eps);
-    each_eight(thread, block.threads(), columns, [&](int first, int which) {
+    each_eight<norm_kept>(thread, block.threads(), columns, [&](int first, int which) {
       const Index left = columns - first;
       Eight<T> numbers = kept_eight(r.row, which, from + first, left, aligned);
       const Eight<T> weights = kept_eight(r.weight, which, weight + first, left, aligned);
@@ -111,31 +110,50 @@ __host__ __device__ void rms_norm_body(Block& block, float* shared, Erased<T> y,
                           [](Registers& r) -> Registers& { return r; });
 }
 
-/// Block: a row of x. mean, then variance = mean((x - mean)²), scale = 1/sqrt(variance + eps);
+inline constexpr Index layer_norm_rows_together = norm_threads / warp_size;  ///< of a block
+/// Eights of a row that a lane keeps: all of the vision towers' 1280 numbers.
+inline constexpr int layer_norm_kept = 5;
+
+template <Element T>
+struct LayerNormRegisters {
+  float sum;
+  float mean;
+  Loaded<T> row[layer_norm_kept];
+};
+
+/// Block (eight rows of x), a warp a row, because many rows wait for memory together and none for
+/// another's barriers. mean, then variance = mean((x - mean)²), scale = 1/sqrt(variance + eps);
 ///   for at: y[at] = narrow((x[at] - mean)·scale·weight[at] + bias[at])
 template <Element T, class Block>
-__host__ __device__ void layer_norm_body(Block& block, float* shared, Erased<T> to,
-                                         Erased<const T> from, const LayerNorm<T>& norm,
-                                         bool aligned) {
-  using Registers = NormRegisters<T>;
-  T* const y = to.data + block.x() * to.stride;
-  const T* const x = from.data + block.x() * from.stride;
+__host__ __device__ void layer_norm_body(Block& block, Erased<T> to, Erased<const T> from,
+                                         const LayerNorm<T>& norm, bool aligned) {
+  using Registers = LayerNormRegisters<T>;
   const Index columns = norm.columns;
   const auto width = static_cast<float>(columns);
+  // Warps behind the last row repeat it and write nothing, so that all meet at the barriers.
+  const auto row_of = [&](int thread) {
+    return block.x() * layer_norm_rows_together + thread / warp_size;
+  };
+  const auto x_of = [&](int thread) {
+    const Index row = row_of(thread);
+    return from.data + (row < from.rows ? row : from.rows - 1) * from.stride;
+  };
   block.each([&](int thread, Registers& r) {
-    keep_eights(thread, block.threads(), x, columns, aligned, r.row);
+    const T* const x = x_of(thread);
+    keep_eights(thread % warp_size, warp_size, x, columns, aligned, r.row);
     r.sum = 0;
-    each_eight(thread, block.threads(), columns, [&](int first, int which) {
+    each_eight<layer_norm_kept>(thread % warp_size, warp_size, columns, [&](int first, int which) {
       const Eight<T> numbers = kept_eight(r.row, which, x + first, columns - first, aligned);
 #pragma unroll
       for (int i = 0; i < 8; ++i) r.sum += widen(numbers.at[i]);
     });
   });
-  block.sum(shared, [](Registers& r) -> float& { return r.sum; });
+  block.template warp_sum<1>([](Registers& r, int) -> float& { return r.sum; });
   block.each([&](int thread, Registers& r) {
+    const T* const x = x_of(thread);
     r.mean = r.sum / width;
     r.sum = 0;
-    each_eight(thread, block.threads(), columns, [&](int first, int which) {
+    each_eight<layer_norm_kept>(thread % warp_size, warp_size, columns, [&](int first, int which) {
       const Eight<T> numbers = kept_eight(r.row, which, x + first, columns - first, aligned);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
@@ -144,10 +162,14 @@ __host__ __device__ void layer_norm_body(Block& block, float* shared, Erased<T> 
       }
     });
   });
-  block.sum(shared, [](Registers& r) -> float& { return r.sum; });
+  block.template warp_sum<1>([](Registers& r, int) -> float& { return r.sum; });
   block.each([&](int thread, Registers& r) {
+    const Index row = row_of(thread);
+    if (row >= from.rows) return;
+    const T* const x = x_of(thread);
+    T* const y = to.data + row * to.stride;
     const float scale = 1 / std::sqrt(r.sum / width + norm.eps);
-    each_eight(thread, block.threads(), columns, [&](int first, int which) {
+    each_eight<layer_norm_kept>(thread % warp_size, warp_size, columns, [&](int first, int which) {
       const Index left = columns - first;
       Eight<T> numbers = kept_eight(r.row, which, x + first, left, aligned);
       const Eight<T> weights = load_eight(norm.weight + first, left, aligned);

@@ -29,11 +29,10 @@ void rms_norm(Erased<T> y, Erased<const T> x, const T* weight, float eps) {
 }
 template <Element T>
 void layer_norm(Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm) {
-  std::vector<float> shared(norm_shared);
   const bool aligned = aligned_operands(y, x, norm);
-  walk<NormRegisters<T>>(norm_threads, y.rows, 1, 1, shared, [&](auto& block) {
-    layer_norm_body(block, shared.data(), y, x, norm, aligned);
-  });
+  const Index groups = (y.rows + layer_norm_rows_together - 1) / layer_norm_rows_together;
+  walk<LayerNormRegisters<T>>(norm_threads, groups,
+                              [&](auto& block) { layer_norm_body(block, y, x, norm, aligned); });
 }
 template <Element T>
 void norm_matmul(const NormMatmul<T>& call) {
