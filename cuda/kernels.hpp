@@ -45,6 +45,16 @@ template <class T>
   return aligned_operands(y, x, norm.weight) && aligned_rows(norm.bias, x.columns);
 }
 
+/// The largest number of a part of a row and where in the row it is, -1 where one is no number.
+struct Candidate {
+  float value;
+  std::int32_t place;
+};
+inline constexpr Index largest_part = 2048;  ///< numbers of a part: one load for each thread
+[[nodiscard]] constexpr Index largest_parts(Index columns) {
+  return columns <= largest_part ? 1 : (columns + largest_part - 1) / largest_part;
+}
+
 namespace kernel {
 
 template <DeviceElement T>
@@ -80,9 +90,10 @@ void rotate_and_store(Stream stream, ErasedHeads<T> query, ErasedHeads<T> keys,
                       Erased<const float> cosine, Erased<const float> sine,
                       const std::int32_t* first);
 
-/// places[row] = place_of_largest(x[row]) (ops/fused.hpp).
+/// places[row] = place_of_largest(x[row]) (ops/fused.hpp), in two launches; candidates has
+/// largest_parts(x.columns) places for each row.
 template <DeviceElement T>
-void largest(Stream stream, std::int32_t* places, Erased<const T> x);
+void largest(Stream stream, std::int32_t* places, Candidate* candidates, Erased<const T> x);
 
 /// y[i] = x[which[i]], zeros where which[i] is negative, NaN where x has no such row.
 template <DeviceElement T>

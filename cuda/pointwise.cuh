@@ -18,9 +18,10 @@ struct NoRegisters {};
 template <Element T, class Block, class Function>
 __host__ __device__ void pointwise_body(Block& block, Erased<T> z, Erased<const T> y,
                                         Erased<const T> x, bool aligned, const Function& function) {
-  const Index chunks = (z.columns + pointwise_columns - 1) / pointwise_columns;
-  const Index row = block.x() / chunks;
-  const Index first = block.x() % chunks * pointwise_columns;
+  const auto chunks =
+      static_cast<unsigned>((z.columns + pointwise_columns - 1) / pointwise_columns);
+  const Index row = static_cast<unsigned>(block.x()) / chunks;
+  const Index first = static_cast<unsigned>(block.x()) % chunks * pointwise_columns;
   block.each([&](int thread, NoRegisters&) {
     const Index at = first + thread * eight;
     const Index left = z.columns - at;

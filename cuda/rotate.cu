@@ -9,19 +9,20 @@ namespace stamp::cuda::kernel {
 namespace {
 
 template <Element T>
-__global__ void rotate_rows(ErasedHeads<T> x, Erased<const float> cosine,
-                            Erased<const float> sine) {
+__global__ void rotate_rows(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine,
+                            bool aligned) {
   DeviceBlock<NoRegisters> block;
-  rotate_body(block, x, cosine, sine);
+  rotate_body(block, x, cosine, sine, aligned);
 }
 
 template <Element T>
 __global__ void rotate_and_store_rows(ErasedHeads<T> query, ErasedHeads<T> keys,
                                       ErasedHeads<T> values, ErasedHeads<const T> key,
                                       ErasedHeads<const T> value, Erased<const float> cosine,
-                                      Erased<const float> sine, const std::int32_t* first) {
+                                      Erased<const float> sine, const std::int32_t* first,
+                                      bool aligned) {
   DeviceBlock<NoRegisters> block;
-  rotate_and_store_body(block, query, keys, values, key, value, cosine, sine, first);
+  rotate_and_store_body(block, query, keys, values, key, value, cosine, sine, first, aligned);
 }
 
 template <Element T>
@@ -36,7 +37,8 @@ __global__ void gather_rows(Erased<T> y, Erased<const T> x, const std::int32_t* 
 template <DeviceElement T>
 void rotate(Stream stream, ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine) {
   if (x.rows == 0 || x.heads == 0 || x.dim < 2) return;
-  launch({stream, blocks(x.rows), rotate_threads}, rotate_rows<T>, x, cosine, sine);
+  launch({stream, blocks(x.rows), rotate_threads}, rotate_rows<T>, x, cosine, sine,
+         aligned_heads(x) && aligned_angles(cosine, sine));
 }
 
 template <DeviceElement T>
@@ -46,7 +48,8 @@ void rotate_and_store(Stream stream, ErasedHeads<T> query, ErasedHeads<T> keys,
                       const std::int32_t* first) {
   if (query.rows == 0) return;
   launch({stream, blocks(query.rows), rotate_threads}, rotate_and_store_rows<T>, query, keys,
-         values, key, value, cosine, sine, first);
+         values, key, value, cosine, sine, first,
+         aligned_operands(query, keys, values, key, value) && aligned_angles(cosine, sine));
 }
 
 template <DeviceElement T>

@@ -92,23 +92,33 @@ void copy(Erased<T> y, Erased<const T> x) {
 
 template <Element T>
 void rotate(ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine) {
+  const bool aligned = aligned_heads(x) && aligned_angles(cosine, sine);
   walk<NoRegisters>(rotate_threads, x.rows,
-                    [&](auto& block) { rotate_body(block, x, cosine, sine); });
+                    [&](auto& block) { rotate_body(block, x, cosine, sine, aligned); });
 }
 template <Element T>
 void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> values,
                       ErasedHeads<const T> key, ErasedHeads<const T> value,
                       Erased<const float> cosine, Erased<const float> sine,
                       const std::int32_t* first) {
+  const bool aligned =
+      aligned_operands(query, keys, values, key, value) && aligned_angles(cosine, sine);
   walk<NoRegisters>(rotate_threads, query.rows, [&](auto& block) {
-    rotate_and_store_body(block, query, keys, values, key, value, cosine, sine, first);
+    rotate_and_store_body(block, query, keys, values, key, value, cosine, sine, first, aligned);
   });
 }
 template <Element T>
-void largest(std::int32_t* places, Erased<const T> x) {
-  std::vector<LargestRegisters> shared(largest_threads);
-  walk<LargestRegisters>(largest_threads, x.rows, [&](auto& block) {
-    largest_body(block, shared.data(), places, x, aligned_rows(x.data, x.stride));
+void largest_of_part(Candidate* candidates, Erased<const T> x) {
+  std::vector<Candidate> shared(largest_threads);
+  std::vector<float> none;
+  walk<Candidate>(largest_threads, x.rows, largest_parts(x.columns), 1, none, [&](auto& block) {
+    largest_of_part_body(block, shared.data(), candidates, x, aligned_rows(x.data, x.stride));
+  });
+}
+void largest_of_parts(std::int32_t* places, const Candidate* candidates, Index rows, Index parts) {
+  std::vector<Candidate> shared(largest_threads);
+  walk<Candidate>(largest_threads, rows, [&](auto& block) {
+    largest_of_parts_body(block, shared.data(), places, candidates, parts);
   });
 }
 template <Element T>
@@ -285,8 +295,8 @@ template void cut_patches(Erased<bfloat16>, const std::uint8_t*, const bfloat16*
                           const PatchOrder&);
 template void cut_picture(Erased<float>, const std::uint8_t*, const PictureCut&);
 template void cut_picture(Erased<bfloat16>, const std::uint8_t*, const PictureCut&);
-template void largest(std::int32_t*, Erased<const float>);
-template void largest(std::int32_t*, Erased<const bfloat16>);
+template void largest_of_part(Candidate*, Erased<const float>);
+template void largest_of_part(Candidate*, Erased<const bfloat16>);
 template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
 template void skinny_products(const JoinedProducts<float>&);
 template void plain_product(const Product<float>&);

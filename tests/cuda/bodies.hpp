@@ -39,7 +39,9 @@ void rotate_and_store(ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> 
                       Erased<const float> cosine, Erased<const float> sine,
                       const std::int32_t* first = nullptr);
 template <Element T>
-void largest(std::int32_t* places, Erased<const T> x);
+void largest_of_part(cuda::Candidate* candidates, Erased<const T> x);
+void largest_of_parts(std::int32_t* places, const cuda::Candidate* candidates, Index rows,
+                      Index parts);
 template <Element T>
 void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which);
 void resize_across(std::uint8_t* to, const std::uint8_t* from, Index rows, Index columns,

@@ -241,8 +241,11 @@ void embed(Walked<T>& engine, View<T, R, A> y, const reference::Matrix<V, A>& ta
 template <Element T, Axis R, Axis A>
 void first_largest(Walked<T>&, std::span<std::int32_t> places, View<T, R, A> x) {
   check_count("first_largest", x.extents()[0], places.size());
-  walked::largest(places.data(),
-                  Erased<const T>{x.data(), x.extents()[0], x.extents()[1], x.stride()});
+  const Erased<const T> rows{x.data(), x.extents()[0], x.extents()[1], x.stride()};
+  const Index parts = cuda::largest_parts(rows.columns);
+  std::vector<cuda::Candidate> candidates(static_cast<std::size_t>(rows.rows * parts), {NAN, -2});
+  walked::largest_of_part(candidates.data(), rows);
+  walked::largest_of_parts(places.data(), candidates.data(), rows.rows, parts);
 }
 template <Element T, Axis R, Axis A, Axis S>
 void gather_rows(Walked<T>&, View<T, R, A> y, View<const T, S, A> x, In<std::int32_t, R> index) {

@@ -117,42 +117,52 @@ TYPED_TEST(Rotate, EqualsThePlainLoop) {
   }
 }
 
-TYPED_TEST(Rotate, AndStoreIsItsParts) {
+/// `margin` of rows, in numbers; heads that can be read 16 bytes at once, with one that is 8.
+template <class TypeParam>
+void expect_rotate_and_store_is_its_parts(TypeParam& backend, Index heads, Index dim,
+                                          Index margin) {
   using Number = typename TypeParam::Number;
+  const auto frame = backend.frame();
   const Index rows = 5;
-  const Index dim = 16;
-  const Operand<TypeParam, Tokens, Queries> query(this->backend, Tokens{rows}, Queries{6 * dim}, 1);
-  const Operand<TypeParam, Tokens, Queries> whole(this->backend, Tokens{rows}, Queries{6 * dim}, 1);
-  const Operand<TypeParam, Tokens, KeyValues> key(this->backend, Tokens{rows}, KeyValues{2 * dim},
-                                                  2, 3);
-  const Operand<TypeParam, Tokens, KeyValues> turned(this->backend, Tokens{rows},
-                                                     KeyValues{2 * dim}, 2, 3);
-  const Operand<TypeParam, Tokens, KeyValues> value(this->backend, Tokens{rows}, KeyValues{2 * dim},
-                                                    3, 1);
-  const Operand<TypeParam, Keys, KeyValues> keys(this->backend, Keys{rows}, KeyValues{2 * dim}, 4,
-                                                 2);
-  const Operand<TypeParam, Keys, KeyValues> values(this->backend, Keys{rows}, KeyValues{2 * dim}, 5,
-                                                   1);
+  const Operand<TypeParam, Tokens, Queries> query(backend, Tokens{rows}, Queries{heads * dim}, 1);
+  const Operand<TypeParam, Tokens, Queries> whole(backend, Tokens{rows}, Queries{heads * dim}, 1);
+  const Operand<TypeParam, Tokens, KeyValues> key(backend, Tokens{rows}, KeyValues{2 * dim}, 2,
+                                                  margin);
+  const Operand<TypeParam, Tokens, KeyValues> turned(backend, Tokens{rows}, KeyValues{2 * dim}, 2,
+                                                     margin);
+  const Operand<TypeParam, Tokens, KeyValues> value(backend, Tokens{rows}, KeyValues{2 * dim}, 3,
+                                                    margin);
+  const Operand<TypeParam, Keys, KeyValues> keys(backend, Keys{rows}, KeyValues{2 * dim}, 4,
+                                                 margin);
+  const Operand<TypeParam, Keys, KeyValues> values(backend, Keys{rows}, KeyValues{2 * dim}, 5,
+                                                   margin);
   std::vector<Number> cosine;
   std::vector<Number> sine;
   for (const double angle : random_numbers(rows * dim / 2, 6, 7)) {
     cosine.push_back(static_cast<Number>(std::cos(angle)));
     sine.push_back(static_cast<Number>(std::sin(angle)));
   }
-  const auto c = this->backend.template allocate<Number>(Tokens{rows}, Pairs{dim / 2});
-  const auto s = this->backend.template allocate<Number>(Tokens{rows}, Pairs{dim / 2});
-  this->backend.upload(c, std::span<const Number>(cosine));
-  this->backend.upload(s, std::span<const Number>(sine));
-  rotate_and_store(this->backend, split(query.view(), Heads{6}, HeadDim{dim}),
+  const auto c = backend.template allocate<Number>(Tokens{rows}, Pairs{dim / 2});
+  const auto s = backend.template allocate<Number>(Tokens{rows}, Pairs{dim / 2});
+  backend.upload(c, std::span<const Number>(cosine));
+  backend.upload(s, std::span<const Number>(sine));
+  rotate_and_store(backend, split(query.view(), Heads{heads}, HeadDim{dim}),
                    split(keys.view(), KvHeads{2}, HeadDim{dim}),
                    split(values.view(), KvHeads{2}, HeadDim{dim}),
                    split(key.view(), KvHeads{2}, HeadDim{dim}),
                    split(value.view(), KvHeads{2}, HeadDim{dim}), c, s);
-  rotate(this->backend, split(whole.view(), Heads{6}, HeadDim{dim}), c, s);
-  rotate(this->backend, split(turned.view(), KvHeads{2}, HeadDim{dim}), c, s);
+  rotate(backend, split(whole.view(), Heads{heads}, HeadDim{dim}), c, s);
+  rotate(backend, split(turned.view(), KvHeads{2}, HeadDim{dim}), c, s);
   EXPECT_EQ(query.found(), whole.found());
   EXPECT_EQ(keys.found(), turned.found());
   EXPECT_EQ(values.found(), value.values());
+}
+
+TYPED_TEST(Rotate, AndStoreIsItsParts) {
+  expect_rotate_and_store_is_its_parts(this->backend, 6, 16, 3);
+  expect_rotate_and_store_is_its_parts(this->backend, 6, 16, 8);
+  expect_rotate_and_store_is_its_parts(this->backend, 34, 128, 8);
+  expect_rotate_and_store_is_its_parts(this->backend, 34, 128, 1);
 }
 
 TYPED_TEST(Rotate, NamesTheAxisThatDoesNotFit) {

@@ -35,17 +35,18 @@ struct VisionAttention {
 
     const HeadDim dim{hidden.size / heads.size};
     const auto fused = qkv(engine, x);
-    const auto part = [&](Index which) {  // a third of the columns, a head an entry
-      return split(columns(fused, which * hidden.size, Queries{hidden.size}), heads, dim);
+    const auto heads_from = [&](Index first, Heads count) {  // of the columns, a head an entry
+      return split(columns(fused, first * dim.size, Queries{count.size * dim.size}), count, dim);
     };
-    auto query = part(0);
-    auto key = part(1);
-    rotate(engine, query, at.cosine, at.sine);
-    rotate(engine, key, at.cosine, at.sine);
+    // Queries and keys lie side by side: one call turns both.
+    rotate(engine, heads_from(0, Heads{2 * heads.size}), at.cosine, at.sine);
+    const auto query = heads_from(0, heads);
+    const auto key = heads_from(heads.size, heads);
+    const auto value = heads_from(2 * heads.size, heads);
     auto context = engine.template allocate<typename B::Element>(patches, heads, dim);
     using KeyView = View<const typename B::Element, Keys, KvHeads, HeadDim>;
     attend(engine, context, query, KeyView(rename<Keys, KvHeads, HeadDim>(key)),
-           KeyView(rename<Keys, KvHeads, HeadDim>(part(2))),
+           KeyView(rename<Keys, KvHeads, HeadDim>(value)),
            1 / std::sqrt(static_cast<double>(dim.size)), mask);
     matmul_add(engine, y, merge<Queries>(context), proj.weight, proj.bias);
   }

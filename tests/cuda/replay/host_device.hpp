@@ -227,8 +227,10 @@ void rotate_and_store(Stream, ErasedHeads<T> query, ErasedHeads<T> keys, ErasedH
       [=] { walked::rotate_and_store(query, keys, values, key, value, cosine, sine, first); });
 }
 template <DeviceElement T>
-void largest(Stream, std::int32_t* places, Erased<const T> x) {
-  test::host_device().queue([=] { walked::largest(places, x); });
+void largest(Stream, std::int32_t* places, Candidate* candidates, Erased<const T> x) {
+  test::host_device().queue([=] { walked::largest_of_part(candidates, x); });
+  test::host_device().queue(
+      [=] { walked::largest_of_parts(places, candidates, x.rows, largest_parts(x.columns)); });
 }
 template <DeviceElement T>
 void gather(Stream, Erased<T> y, Erased<const T> x, const std::int32_t* which) {
