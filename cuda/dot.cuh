@@ -34,14 +34,14 @@ struct Stretch {
   int begin, end;
 };
 
-/// Which of the `parts` warps that share an output has which numbers of its row.
+/// What part `part` of the 2^shared warps that share an output has of its row.
 template <class W>
-[[nodiscard]] __host__ __device__ inline Stretch stretch_of(Index columns, int part, int parts) {
+[[nodiscard]] __host__ __device__ inline Stretch stretch_of(Index columns, int part, int shared) {
   constexpr int stride = warp_size * load_numbers<W>;
   const int width = static_cast<int>(columns);
   const int strides = (width + stride - 1) / stride;
-  const int end = (part + 1) * strides / parts * stride;
-  return {part * strides / parts * stride, end < width ? end : width};
+  const int end = ((part + 1) * strides >> shared) * stride;
+  return {(part * strides >> shared) * stride, end < width ? end : width};
 }
 
 __host__ __device__ inline void widen_loaded(const Words& loaded, bfloat16, float* to) {

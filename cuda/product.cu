@@ -30,7 +30,7 @@ __device__ void fetch_weights(const JoinedProducts<T, W>& products) {
   const Index o = share.output(thread);
   if (products.norm.weight != nullptr) fetch_vector_ahead(products.norm.weight, p.x.columns);
   if (o >= p.y.columns) return;
-  fetch_row(p.w + o * p.x.columns, stretch_of<W>(p.x.columns, share.part(thread), share.parts()));
+  fetch_row(p.w + o * p.x.columns, stretch_of<W>(p.x.columns, share.part(thread), share.shared));
   fetch_number(p.bias, o);
   fetch_number(p.scales, o);
 }
@@ -43,7 +43,7 @@ __device__ void fetch_weights(Erased<T> y, Erased<const T> x, const GateAndUp<W>
   const Index o = share.output(thread);
   if (norm.weight != nullptr) fetch_vector_ahead(norm.weight, x.columns);
   if (o >= y.columns) return;
-  const Stretch stretch = stretch_of<W>(x.columns, share.part(thread), share.parts());
+  const Stretch stretch = stretch_of<W>(x.columns, share.part(thread), share.shared);
   fetch_row(weights.gate + o * x.columns, stretch);
   fetch_row(weights.up + o * x.columns, stretch);
   fetch_number(weights.gate_scales, o);

@@ -15,6 +15,9 @@ namespace stamp::cuda {
 template <Element T>
 struct SkinnyRegisters {
   float sum[product_rows];
+  // Read ahead of the weights, so that nothing is waited for behind them.
+  float scale;
+  T bias, before;
   NormRegisters<T> norm;
 };
 template <Element T>
@@ -164,9 +167,15 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
     for (int row = 0; row < product_rows; ++row) r.sum[row] = 0;
     const Index o = share.output(thread);
     if (o >= p.y.columns) return;
+    const int lane = thread % warp_size;
+    if constexpr (Code<W>) r.scale = p.scales[o];
+    if (p.bias != nullptr) r.bias = p.bias[o];
+    if (p.into == Into::add && lane < share.rows) {
+      r.before = p.y.data[(share.first + lane) * p.y.stride + o];
+    }
     const W* const weights[1] = {p.w + o * p.x.columns};
-    dot_rows(weights, x, from, stretch_of<W>(p.x.columns, share.part(thread), share.parts()),
-             share.rows, thread % warp_size, aligned, r.sum);
+    dot_rows(weights, x, from, stretch_of<W>(p.x.columns, share.part(thread), share.shared),
+             share.rows, lane, aligned, r.sum);
   });
   add_parts<Registers, product_rows>(block, share, memory);
   block.each([&](int thread, Registers& r) {
@@ -175,11 +184,11 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
 #pragma unroll
     for (int row = 0; row < product_rows; ++row) {
       if (row >= share.rows || thread % warp_size != row) continue;
-      T* const to = p.y.data + (share.first + row) * p.y.stride + o;
-      float value = scaled<W>(r.sum[row], p.scales, o);
-      if (p.bias != nullptr) value += widen(p.bias[o]);
-      if (p.into == Into::add) value += widen(*to);
-      *to = narrow<T>(value);
+      float value = r.sum[row];
+      if constexpr (Code<W>) value *= r.scale;
+      if (p.bias != nullptr) value += widen(r.bias);
+      if (p.into == Into::add) value += widen(r.before);
+      p.y.data[(share.first + row) * p.y.stride + o] = narrow<T>(value);
     }
   });
 }
@@ -207,7 +216,7 @@ __host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<co
     const Index o = share.output(thread);
     if (o >= y.columns) return;
     const W* const both[2] = {weights.gate + o * x.columns, weights.up + o * x.columns};
-    dot_rows(both, x, from, stretch_of<W>(x.columns, share.part(thread), share.parts()), share.rows,
+    dot_rows(both, x, from, stretch_of<W>(x.columns, share.part(thread), share.shared), share.rows,
              thread % warp_size, aligned, r.sum);
   });
   add_parts<Registers, 2 * product_rows>(block, share, memory);
