@@ -15,9 +15,20 @@
 namespace stamp::command {
 namespace {
 
-[[nodiscard]] ElementType element_of(std::string_view dtype) {
-  if (dtype == "fp64") return ElementType::float64;
-  return dtype == "fp32" ? ElementType::float32 : ElementType::bfloat16;
+/// What two runs are held to.
+struct Judgement {
+  bool by_distance = false;  ///< of the whole tensor, else element by element
+  Tolerance tolerance;
+};
+
+/// The coarser of the types of both runs decides.
+[[nodiscard]] Judgement judgement_for(const Settings& s, const Choice& choice, ElementType theirs) {
+  const ElementType type = coarser(computed_in(choice.dtype, ElementType::float32), theirs);
+  Judgement judgement{.by_distance = type == ElementType::bfloat16,
+                      .tolerance = tolerance_of(type)};
+  if (judgement.by_distance) judgement.tolerance = {epsilon_of(type), 0};
+  if (s.tolerance) judgement.tolerance = {*s.tolerance, *s.tolerance};
+  return judgement;
 }
 
 void print_row(const ParityRow& row) {
@@ -29,9 +40,9 @@ void print_row(const ParityRow& row) {
                verdict);
     return;
   }
-  fmt::print("{:<28} {:<14} {:>9.2e} {:>9.2e} {:>12.9f} {:>7.3f}  {:<12} {}\n", row.name,
+  fmt::print("{:<28} {:<14} {:>9.2e} {:>9.2e} {:>9.2e} {:>12.9f} {:>7.3f}  {:<12} {}\n", row.name,
              to_string(std::span(row.shape)), row.largest_difference, row.largest_relative,
-             row.cosine, row.used, to_string(std::span(row.worst)), verdict);
+             row.distance, row.cosine, row.used, to_string(std::span(row.worst)), verdict);
 }
 
 [[nodiscard]] nlohmann::ordered_json row_json(const ParityRow& row) {
@@ -39,26 +50,24 @@ void print_row(const ParityRow& row) {
           {"shape", row.shape},
           {"max_difference", row.largest_difference},
           {"max_relative", row.largest_relative},
+          {"distance", row.distance},
           {"cosine", row.cosine},
           {"tolerance_used", row.used},
           {"worst", row.worst},
           {"ok", row.ok}};
 }
 
-[[nodiscard]] Tolerance tolerance_for(const Settings& s, const Choice& choice) {
-  return s.tolerance ? Tolerance{*s.tolerance, *s.tolerance}
-                     : tolerance_of(element_of(choice.dtype));
-}
-
 /// Prints and writes the rows that --only selects, and says which differ first.
-int report(const Settings& s, const Choice& choice, std::span<const ParityRow> all) {
-  fmt::print("{:<28} {:<14} {:>9} {:>9} {:>12} {:>7}  {:<12}\n", "tensor", "shape", "max diff",
-             "relative", "cosine", "used", "worst at");
+int report(const Settings& s, const Choice& choice, const Judgement& judgement,
+           std::span<const ParityRow> all) {
+  fmt::print("{:<28} {:<14} {:>9} {:>9} {:>9} {:>12} {:>7}  {:<12}\n", "tensor", "shape",
+             "max diff", "relative", "distance", "cosine", "used", "worst at");
   Index compared = 0;
   Index failed = 0;
   std::string first;
   auto rows = nlohmann::ordered_json::array();
-  for (const ParityRow& row : all) {
+  for (ParityRow row : all) {
+    if (judgement.by_distance) judge_by_distance(row, judgement.tolerance.relative);
     if (!s.only.empty() && fnmatch(s.only.c_str(), row.name.c_str(), 0) != 0) continue;
     print_row(row);
     rows.push_back(row_json(row));
@@ -73,14 +82,14 @@ int report(const Settings& s, const Choice& choice, std::span<const ParityRow> a
                            "a tensor's name, found none");
   }
   if (s.json_file) {
-    const Tolerance tolerance = tolerance_for(s, choice);
     const nlohmann::ordered_json written{
         {"model", model_folder(s).string()},
         {"activations", s.activations->string()},
         {"backend", choice.backend},
         {"dtype", choice.dtype},
-        {"relative_tolerance", tolerance.relative},
-        {"absolute_tolerance", tolerance.absolute},
+        {"judged_by", judgement.by_distance ? "distance" : "element"},
+        {"relative_tolerance", judgement.tolerance.relative},
+        {"absolute_tolerance", judgement.tolerance.absolute},
         {"first_failure",
          first.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(first)},
         {"rows", std::move(rows)}};
@@ -99,10 +108,11 @@ int report(const Settings& s, const Choice& choice, std::span<const ParityRow> a
 int compare_stamp(const Settings& s, const Choice& choice, const ExportedRun& run) {
   ProgressLine progress(s.quiet);
   double loading = 0;
-  auto rows = open_session(s, choice, progress, loading)->compare(run, tolerance_for(s, choice));
+  const Judgement judgement = judgement_for(s, choice, run.type);
+  auto rows = open_session(s, choice, progress, loading)->compare(run, judgement.tolerance);
   const auto of_sam =
       std::erase_if(rows, [](const ParityRow& row) { return row.name.starts_with("sam."); });
-  const int result = report(s, choice, rows);
+  const int result = report(s, choice, judgement, rows);
   if (of_sam > 0) {
     fmt::print("{} tensors of SAM are left out: another model's, recorded while it refined\n",
                of_sam);
@@ -138,7 +148,8 @@ int parity_command(const Settings& s) {
                            checkpoint::printable(run.image) + ", found none");
   }
   const Image image = read_image(s.image, {.exif = Exif::ignore});
-  return report(s, choice, compare_sam(s, choice, run, image, tolerance_for(s, choice)));
+  const Judgement judgement = judgement_for(s, choice, run.type);
+  return report(s, choice, judgement, compare_sam(s, choice, run, image, judgement.tolerance));
 }
 
 }  // namespace stamp::command

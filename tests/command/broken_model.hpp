@@ -29,6 +29,12 @@ struct Tensors {
     const auto begin = header[name]["data_offsets"][0].get<std::size_t>();
     std::memcpy(data.data() + begin + 4 * index, &value, sizeof value);
   }
+  [[nodiscard]] float get(const std::string& name, std::size_t index) const {
+    float value = 0;
+    const auto begin = header[name]["data_offsets"][0].get<std::size_t>();
+    std::memcpy(&value, data.data() + begin + 4 * index, sizeof value);
+    return value;
+  }
 };
 
 /// One thing that is wrong with a file.

@@ -75,6 +75,43 @@ TEST(Parity, AgreesWithPyTorch) {
   for (const json& row : report["rows"]) EXPECT_EQ(row["ok"], true) << row;
 }
 
+TEST(Parity, HoldsRunsOfTwoTypesToTheCoarserOne) {
+  const TemporaryFolder folder;
+  Tensors broken(single);
+  for (std::size_t at = 0; at < 40; ++at) broken.set("vision.merger", at, 10);
+  const fs::path wrong = files::write(folder / "wrong.safetensors", broken.bytes());
+  for (const char* dtype : {"fp64", "bf16"}) {
+    const Words in_type{"--dtype", dtype, "--backend", "reference"};
+    for (const json& golden : json::parse(files::read(goldens / "cases.json"))["cases"]) {
+      const fs::path model = goldens / golden["model"].get<std::string>();
+      const Ended ended =
+          run(parity(model, goldens / golden["activations"].get<std::string>(), in_type));
+      EXPECT_EQ(ended.status, 0) << golden["name"] << " in " << dtype << "\n" << ended.out;
+    }
+    const Ended ended = run(parity(tied, wrong, in_type));
+    EXPECT_EQ(ended.status, 1) << dtype;
+    EXPECT_SAYS(ended.out, "1 of 18 tensors differ; the first is vision.merger");
+  }
+  const auto judged_by = [&](const Words& more) {
+    Words words{"--json", folder / "rows.json", "--backend", "reference"};
+    words.insert(words.end(), more.begin(), more.end());
+    expect_success(run(parity(tied, single, words)));
+    return json::parse(files::read(folder / "rows.json"))["judged_by"];
+  };
+  EXPECT_EQ(judged_by({"--dtype", "fp64"}), "element");
+  EXPECT_EQ(judged_by({"--dtype", "bf16"}), "distance");
+}
+
+TEST(Parity, TakesTheWordOfAFileThatItsRunWasInBfloat16) {
+  const TemporaryFolder folder;
+  Tensors rounded(single);
+  told("dtype", "bfloat16")(rounded);
+  rounded.set("mask.0.logits", 0, 0.001F + rounded.get("mask.0.logits", 0));
+  expect_success(run(parity(tied, files::write(folder / "run.safetensors", rounded.bytes()))));
+  told("dtype", "float32")(rounded);
+  EXPECT_EQ(run(parity(tied, files::write(folder / "run.safetensors", rounded.bytes()))).status, 1);
+}
+
 TEST(Parity, AgreesWithOurOwnActivations) {
   const Site site;
   const fs::path file = site.folder / "run.safetensors";

@@ -17,6 +17,7 @@ namespace stamp {
 /// Inputs, and the expected activations in the order of the computation.
 struct ExportedRun {
   ReplayInput input;
+  ElementType type = ElementType::float32;  ///< that it was computed in
   std::vector<std::pair<std::string, Recorded<double>>> expected;
 };
 
@@ -25,9 +26,14 @@ namespace detail {
 /// A stored tensor's numbers, whatever type they have.
 [[nodiscard]] Recorded<double> recorded(const StoredTensor& stored, const std::string& where);
 
+/// The type that a file's run was computed in: what its metadata say, else of its widest tensor.
+[[nodiscard]] ElementType type_of_run(const checkpoint::Safetensors& file);
+
 }  // namespace detail
 
-/// Reads an activations file. Throws Error{input} that names the tensor or metadata at fault.
+/// Reads an activations file. Metadata: prompt_length, mask_positions (text, grid), and where the
+/// tensors are wider than what they were computed in, dtype. Throws Error{input} that names the
+/// tensor or metadata at fault.
 [[nodiscard]] ExportedRun read_exported_run(const std::filesystem::path& path);
 
 /// One row for every expected activation, in the order of the computation.

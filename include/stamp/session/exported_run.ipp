@@ -31,6 +31,16 @@ Recorded<double> recorded(const StoredTensor& stored, const std::string& where) 
   return tensor;
 }
 
+ElementType type_of_run(const checkpoint::Safetensors& file) {
+  bool in_double = false;
+  for (const checkpoint::TensorEntry& entry : file.entries()) {
+    in_double = in_double || file.view(entry).type == ElementType::float64;
+  }
+  const auto dtype = file.metadata().find("dtype");
+  return computed_in(dtype == file.metadata().end() ? "" : std::string_view(dtype->second),
+                     in_double ? ElementType::float64 : ElementType::float32);
+}
+
 /// Where an activation stands in the computation, so that the first one that differs is the cause.
 [[nodiscard]] inline std::pair<int, Index> computed_at(std::string_view name) {
   const Index number = leading_number(name.substr(name.find_last_not_of("0123456789") + 1));
@@ -71,6 +81,7 @@ ExportedRun read_exported_run(const std::filesystem::path& path) {
   };
 
   ExportedRun run;
+  run.type = detail::type_of_run(file);
   for (const auto id : detail::integers_of(tensor("input_ids"), where + "input_ids")) {
     if (id < 0 || id > std::numeric_limits<std::int32_t>::max()) {
       fail(Fault::input, where + "input_ids: expected token ids, found " + std::to_string(id));

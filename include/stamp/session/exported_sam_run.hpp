@@ -17,8 +17,9 @@ struct ExportedSamRun {
     double y = 0;
     sam::PointLabel label = sam::PointLabel::foreground;
   };
-  std::string image{};       ///< the picture's name; its pixels are not in the file
-  std::vector<At> points{};  ///< in pixels of the picture
+  ElementType type = ElementType::float32;  ///< that it was computed in
+  std::string image{};                      ///< the picture's name; its pixels are not in the file
+  std::vector<At> points{};                 ///< in pixels of the picture
   std::optional<std::array<double, 4>> box{};  ///< x0, y0, x1, y1 in pixels of the picture
   std::vector<double> mask{};                  ///< logits [mask_side, mask_side], or none
   std::optional<Bitmap> coarse{};              ///< what a cascade refines

@@ -75,6 +75,7 @@ ExportedSamRun read_exported_sam_run(const std::filesystem::path& path) {
     return found->second;
   };
   ExportedSamRun run;
+  run.type = detail::type_of_run(file);
   run.image = metadata("image", {});
   run.choice = metadata("masks", {"single", "several"}) == "several" ? sam::MaskChoice::several
                                                                      : sam::MaskChoice::single;

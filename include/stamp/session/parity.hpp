@@ -35,6 +35,34 @@ struct Tolerance {
   }
 }
 
+/// From 1 to the next number.
+[[nodiscard]] constexpr double epsilon_of(ElementType type) {
+  switch (type) {
+    case ElementType::float64:
+      return 0x1p-52;
+    case ElementType::float16:
+      return 0x1p-10;
+    case ElementType::bfloat16:
+      return 0x1p-7;
+    default:
+      return 0x1p-23;
+  }
+}
+/// Two runs agree no better than the coarser one's type allows.
+[[nodiscard]] constexpr ElementType coarser(ElementType a, ElementType b) {
+  return epsilon_of(a) > epsilon_of(b) ? a : b;
+}
+
+/// The type that a run computed in, by the name that PyTorch or --dtype has for it; `stored` where
+/// it says nothing. 8-bit weights come with activations in bfloat16.
+[[nodiscard]] constexpr ElementType computed_in(std::string_view name, ElementType stored) {
+  for (const std::string_view known : {"bfloat16", "bf16", "int8", "fp8"}) {
+    if (name == known) return ElementType::bfloat16;
+  }
+  if (name == "float64" || name == "fp64") return ElementType::float64;
+  return name == "float32" || name == "fp32" ? ElementType::float32 : stored;
+}
+
 /// How an activation compares with PyTorch's.
 struct ParityRow {
   std::string name;
@@ -46,6 +74,7 @@ struct ParityRow {
   double distance = std::numeric_limits<double>::quiet_NaN();
   /// Of the angle between them; NaN where shapes differ or either is zero.
   double cosine = std::numeric_limits<double>::quiet_NaN();
+  double steps = 1;            ///< what the tolerance was scaled by
   double used = 0;             ///< largest share of the tolerance that an element uses
   std::vector<Index> worst{};  ///< where that element is
   bool ok = false;
@@ -71,7 +100,7 @@ struct ParityRow {
 template <std::floating_point Number>
 [[nodiscard]] ParityRow compare(std::string name, const Recorded<double>& expected,
                                 const Recorded<Number>* found, Tolerance tolerance, double steps) {
-  ParityRow row{.name = std::move(name), .shape = expected.shape};
+  ParityRow row{.name = std::move(name), .shape = expected.shape, .steps = steps};
   if (found == nullptr) return row;
   row.found_shape = found->shape;
   if (found->shape != expected.shape || found->values.size() != expected.values.size()) return row;
@@ -110,6 +139,15 @@ template <std::floating_point Number>
   }
   row.ok = finite && row.used <= 1;
   return row;
+}
+
+/// Judges a row by its distance alone: steps · relative at most, of which `used` is the share. For
+/// types of few bits, in which sums that nearly cancel come out as far off as their terms: elements
+/// near zero miss any relative tolerance then, and say nothing.
+inline void judge_by_distance(ParityRow& row, double relative) {
+  if (row.found_shape != row.shape) return;
+  row.used = row.distance == 0 ? 0 : row.distance / (row.steps * relative);
+  row.ok = row.used <= 1;
 }
 
 }  // namespace stamp
