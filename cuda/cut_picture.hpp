@@ -86,7 +86,7 @@ void cut_picture(Engine<T>& engine, View<T, P, L> y, std::span<const std::uint8_
     picture = to;
   }
   const auto levels = engine.template allocate<T>(Channels{3}, Offsets{256});
-  engine.upload(levels, std::span<const float>(cut.levels.front().data(), 3 * 256));
+  engine.upload(levels, std::span<const float>(cut.levels.front().data(), std::size_t{3} * 256));
   kernel::cut_patches<T>(stream, erase(y), picture, levels.data(),
                          {width, cut.side, cut.frames, cut.merge});
 }

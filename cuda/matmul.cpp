@@ -108,7 +108,9 @@ class Products {
                           const cublasLtMatmulAlgo_t& algorithm, void* y) {
     const float one = 1;
     const float before = p.into == Into::add ? 1 : 0;
-    if (p.bias != nullptr) set(plan, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+    if (p.bias != nullptr) {
+      set(plan, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(p.bias));
+    }
     return lt_.matmul(handle_.get(), plan.product.get(), &one, p.w, plan.w.get(), p.x.data,
                       plan.x.get(), &before, y, plan.y.get(), y, plan.y.get(), &algorithm,
                       workspace_, workspace_bytes, device_->stream());
@@ -132,7 +134,7 @@ class Products {
     if (p.bias != nullptr) {
       set(plan, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
       set(plan, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type);
-      set(plan, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+      set(plan, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(p.bias));
     }
     plan.algorithm = ProductChoices::of_this_process().choose(
         device_->facts().ordinal, shape, [&] { return quickest(plan, shape, p); });
@@ -224,7 +226,8 @@ class Products {
 
   template <class Value>
   void set(const Plan& plan, cublasLtMatmulDescAttributes_t which, Value value) const {
-    expect(lt_.set_product(plan.product.get(), which, &value, sizeof(value)));
+    expect(lt_.set_product(plan.product.get(), which, static_cast<const void*>(&value),
+                           sizeof(Value)));
   }
 
   const ProductLibrary& lt_;
