@@ -6,7 +6,7 @@
 #pragma once
 
 #include <cstring>
-#include <cuda/bodies.hpp>
+#include <cuda/replay/host_kernels.hpp>
 #include <functional>
 #include <map>
 #include <stamp/cuda/device.hpp>
@@ -57,11 +57,14 @@ struct HostDevice {
   return device;
 }
 
+template <class Kernel>
+void launch(cuda::Stream, const Kernel& kernel) {
+  host_device().queue(kernel);
+}
+
 }  // namespace stamp::test
 
 namespace stamp::cuda {
-
-namespace walked = test::walked;
 
 struct Device::State {
   DeviceFacts facts{"host", 9, 0, 132, std::size_t{1} << 32U, std::size_t{227} << 10U};
@@ -174,122 +177,10 @@ void multiply(Device& device, const Product<T>& product) {
 
 namespace kernel {
 
-template <DeviceElement T>
-void rms_norm(Stream, Erased<T> y, Erased<const T> x, const T* weight, float eps) {
-  test::host_device().queue([=] { walked::rms_norm(y, x, weight, eps); });
-}
-template <DeviceElement T>
-void layer_norm(Stream, Erased<T> y, Erased<const T> x, const LayerNorm<T>& norm) {
-  test::host_device().queue([=] { walked::layer_norm(y, x, norm); });
-}
-template <DeviceElement T>
-void norm_matmul(Stream, const NormMatmul<T>& call) {
-  test::host_device().queue([=] { walked::norm_matmul(call); });
-}
-template <DeviceElement T>
-void quick_gelu(Stream, Erased<T> x) {
-  test::host_device().queue([=] { walked::quick_gelu(x); });
-}
-template <DeviceElement T>
-void gelu(Stream, Erased<T> x) {
-  test::host_device().queue([=] { walked::gelu(x); });
-}
-template <DeviceElement T>
-void relu(Stream, Erased<T> x) {
-  test::host_device().queue([=] { walked::relu(x); });
-}
-template <DeviceElement T>
-void swiglu(Stream, Erased<T> gate, Erased<const T> up) {
-  test::host_device().queue([=] { walked::swiglu(gate, up); });
-}
-template <DeviceElement T>
-void add(Stream, Erased<T> y, Erased<const T> x) {
-  test::host_device().queue([=] { walked::add(y, x); });
-}
-template <DeviceElement T>
-void sum(Stream, Erased<T> z, Erased<const T> y, Erased<const T> x) {
-  test::host_device().queue([=] { walked::sum(z, y, x); });
-}
-template <DeviceElement T>
-void copy(Stream, Erased<T> y, Erased<const T> x) {
-  test::host_device().queue([=] { walked::copy(y, x); });
-}
-template <DeviceElement T>
-void rotate(Stream, ErasedHeads<T> x, Erased<const float> cosine, Erased<const float> sine) {
-  test::host_device().queue([=] { walked::rotate(x, cosine, sine); });
-}
-template <DeviceElement T>
-void rotate_and_store(Stream, ErasedHeads<T> query, ErasedHeads<T> keys, ErasedHeads<T> values,
-                      ErasedHeads<const T> key, ErasedHeads<const T> value,
-                      Erased<const float> cosine, Erased<const float> sine,
-                      const std::int32_t* first) {
-  test::host_device().queue(
-      [=] { walked::rotate_and_store(query, keys, values, key, value, cosine, sine, first); });
-}
-template <DeviceElement T>
-void largest(Stream, std::int32_t* places, Candidate* candidates, Erased<const T> x) {
-  test::host_device().queue([=] { walked::largest_of_part(candidates, x); });
-  test::host_device().queue(
-      [=] { walked::largest_of_parts(places, candidates, x.rows, largest_parts(x.columns)); });
-}
-template <DeviceElement T>
-void gather(Stream, Erased<T> y, Erased<const T> x, const std::int32_t* which) {
-  test::host_device().queue([=] { walked::gather(y, x, which); });
-}
-template <DeviceElement T, class W>
-void skinny_products(Stream, const JoinedProducts<T, W>& products) {
-  test::host_device().queue([=] { walked::skinny_products(products); });
-}
-template <DeviceElement T, class W>
-void skinny_swiglu(Stream, Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
-                   const InputNorm<T>& norm) {
-  test::host_device().queue([=] { walked::skinny_swiglu(y, x, weights, norm); });
-}
-template <Code C>
-void widen_rows(Stream, Erased<bfloat16> wide, const C* codes, const float* scales) {
-  test::host_device().queue([=] { walked::widen_rows(wide, codes, scales); });
-}
-template <DeviceElement T>
-void plain_product(Stream, const Product<T>& product) {
-  test::host_device().queue([=] { walked::plain_product(product); });
-}
-inline void resize_across(Stream, std::uint8_t* to, const std::uint8_t* from, Index rows,
-                          Index columns, Index outputs, const ByteFilter& filter) {
-  test::host_device().queue(
-      [=] { walked::resize_across(to, from, rows, columns, outputs, filter); });
-}
-inline void resize_down(Stream, std::uint8_t* to, const std::uint8_t* from, Index samples,
-                        Index outputs, const ByteFilter& filter) {
-  test::host_device().queue([=] { walked::resize_down(to, from, samples, outputs, filter); });
-}
-template <DeviceElement T>
-void cut_patches(Stream, Erased<T> y, const std::uint8_t* pixels, const T* levels,
-                 const PatchOrder& order) {
-  test::host_device().queue([=] { walked::cut_patches(y, pixels, levels, order); });
-}
-inline void threshold_picture(Stream, const ThresholdPicture& call) {
-  test::host_device().queue([=] { walked::threshold_picture(call); });
-}
-template <DeviceElement T>
-void attend_naive(Stream, const AttendCall<T>& call) {
-  test::host_device().queue([=] { walked::attend(call, AttendKernel::naive, 1); });
-}
-template <DeviceElement T>
-void attend_tiled(Stream, const AttendCall<T>& call, const AttendParts& parts) {
-  test::host_device().queue([=] { walked::attend_tiled(call, parts); });
-}
-inline void attend_tensor(Stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
-  test::host_device().queue([=] { walked::attend_tensor(call, parts); });
-}
 inline void attend_hopper(Stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
   ++test::host_device().by_hopper;
   test::host_device().queue([=] { walked::attend_hopper(call, parts); });
 }
-template <DeviceElement T>
-void attend_combine(Stream, const AttendCall<T>& call, const AttendParts& parts) {
-  test::host_device().queue([=] { walked::attend_combine(call, parts); });
-}
-
 }  // namespace kernel
 
 }  // namespace stamp::cuda

@@ -63,6 +63,7 @@ void reset(HostRuntime& runtime) {
   runtime.devices = fresh.devices;
   runtime.memory = fresh.memory;
   runtime.has_code = fresh.has_code;
+  runtime.late = fresh.late;
   runtime.graphs_fit = fresh.graphs_fit;
   runtime.calls.clear();
   runtime.refusals.clear();
@@ -89,6 +90,7 @@ cudaError_t queue(cudaStream_t stream, std::function<void()> work, float millise
   } else {
     stream->waiting.push_back(std::move(next));
     ++stream->queued;
+    if (!host_runtime().late) stream->run_until(stream->queued);
   }
   return cudaSuccess;
 }
@@ -388,5 +390,10 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t launches, cudaStream_t stream) {
     return cudaSuccess;
   });
 }
+
+// What nvcc's code calls before main() to name its kernels, none of which are launched here.
+void** __cudaRegisterFatBinary(void* /*code*/) { return nullptr; }
+void __cudaRegisterFatBinaryEnd(void** /*handle*/) {}
+void __cudaUnregisterFatBinary(void** /*handle*/) {}
 
 }  // extern "C"

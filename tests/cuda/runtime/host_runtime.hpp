@@ -32,7 +32,8 @@ struct HostRuntime {
   std::map<std::string, std::ptrdiff_t> calls;
   /// Things that somebody must give back: "stream", "event", "pinned", "block", "graph", …
   std::map<std::string, std::ptrdiff_t> live;
-  float clock = 0;  ///< milliseconds that queued work has taken
+  bool late = true;  ///< queued work runs when it is waited for, else at once
+  float clock = 0;   ///< milliseconds that queued work has taken
 
   /// The call that is named fails so, `later` calls from now, once.
   void refuse(const std::string& name, cudaError_t status, std::ptrdiff_t later = 0) {

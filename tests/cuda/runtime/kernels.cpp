@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels that device.cpp and matmul.cpp launch, as plain loops on the host's runtime.
+// The kernels that matmul.cpp launches, as plain loops on the host's runtime.
 #include <cuda/runtime/host_runtime.hpp>
-#include <stamp/cuda/probe.hpp>
 #include <stamp/cuda/product.hpp>
 
 namespace stamp::cuda {
-
-bool has_code_for_this_device() {
-  cudaFuncAttributes attributes{};
-  const int nothing = 0;
-  return cudaFuncGetAttributes(&attributes, &nothing) == cudaSuccess;
-}
 
 namespace kernel {
 

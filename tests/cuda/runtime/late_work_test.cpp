@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engine, device, recordings and products as they are built, over walked kernels and the host's
+// runtime: whether queued work runs at once or as late as it may, a dialogue tells the same bits.
+// It would not if somebody read what is not there yet, or if work read memory that the host has
+// changed or given back meanwhile.
+#include <gtest/gtest.h>
+
+#include <cuda/replay/host_kernels.hpp>
+#include <cuda/runtime/host_runtime.hpp>
+#include <parity/told.hpp>
+#include <random>
+#include <stamp/checkpoint/json.hpp>
+#include <stamp/cuda.hpp>
+#include <stamp/session/exported_run.hpp>
+
+namespace stamp::test {
+
+template <class Kernel>
+void launch(cuda::Stream stream, const Kernel& kernel) {
+  (void)queue(stream, kernel);
+}
+
+}  // namespace stamp::test
+
+namespace stamp::cuda {
+
+inline Attention attention_here(Attention) { return Attention::mma; }
+
+namespace kernel {
+inline void attend_hopper(Stream, const AttendCall<bfloat16>&, const AttendParts&) {}
+
+template void plain_product(Stream, const Product<float>&);
+template void plain_product(Stream, const Product<bfloat16>&);
+template void skinny_products(Stream, const JoinedProducts<float>&);
+template void skinny_products(Stream, const JoinedProducts<bfloat16>&);
+}  // namespace kernel
+
+}  // namespace stamp::cuda
+
+namespace stamp::test {
+namespace {
+
+const std::filesystem::path goldens = std::filesystem::path(STAMP_SOURCE_DIR) / "tests/goldens";
+
+void start(bool late) {
+  reset(host_runtime());
+  host_runtime().memory = std::size_t{16} << 30U;
+  host_runtime().late = late;
+}
+
+/// What a model tells about an exported run.
+template <class T, class... How>
+Told tell(const std::filesystem::path& model, const ReplayInput& input, bool late, bool record) {
+  start(late);
+  auto loaded = load<cuda::Engine<T>>(model);
+  loaded.engine().record_steps(record);
+  const Told told = tell_run(loaded.engine(), loaded.stamp(), input, NoTap{});
+  if (record && !input.grids.empty()) {
+    EXPECT_GE(host_runtime().calls["cudaGraphLaunch"], 2) << "masks at least";
+  }
+  return told;
+}
+
+template <class T>
+void expect_the_same_of_late_work() {
+  const auto json = checkpoint::read_json(goldens / "cases.json");
+  for (const auto& entry : json["cases"]) {
+    SCOPED_TRACE(entry["name"].get<std::string>());
+    const auto run = read_exported_run(goldens / entry["activations"].get<std::string>());
+    const auto model = goldens / entry["model"].get<std::string>();
+    const Told expected = tell<T>(model, run.input, false, false);
+    EXPECT_FALSE(expected.numbers.empty());
+    EXPECT_TRUE(tell<T>(model, run.input, true, true) == expected);
+  }
+}
+
+TEST(CudaLateWork, TellsTheGoldensBitForBit) { expect_the_same_of_late_work<float>(); }
+TEST(CudaLateWork, TellsTheGoldensInBfloat16BitForBit) { expect_the_same_of_late_work<bfloat16>(); }
+
+/// From a picture's bytes to masks of its size.
+TEST(CudaLateWork, MakesTheMasksOfAPictureBitForBit) {
+  Image picture{.width = 131, .height = 97};
+  std::mt19937 random(4);
+  for (Index at = 0; at < picture.width * picture.height * 3; ++at) {
+    picture.pixels.push_back(static_cast<std::uint8_t>(random()));
+  }
+  std::vector<Answer> answers;
+  for (const bool late : {false, true}) {
+    start(late);
+    auto model = load<cuda::Engine<float>>(goldens / "models/tied");
+    answers.push_back(segment(model, picture, "the dark squares",
+                              {.response = "these<|seg|> and these<|seg|>.",
+                               .min_pixels = 56 * 56,
+                               .max_pixels = 112 * 112}));
+  }
+  ASSERT_EQ(answers[0].masks.size(), 2U);
+  for (std::size_t at = 0; at < 2; ++at) {
+    EXPECT_EQ(answers[0].masks[at].logits, answers[1].masks[at].logits);
+    EXPECT_EQ(answers[0].masks[at].picture.cells, answers[1].masks[at].picture.cells);
+    EXPECT_EQ(answers[0].masks[at].score, answers[1].masks[at].score);
+  }
+}
+
+}  // namespace
+}  // namespace stamp::test
