@@ -119,7 +119,7 @@ class Dialogue {
     return std::move(segment(std::span<const Index>(&token, 1), where, tap).front());
   }
 
-  /// Phase 2 for several objects in ONE pass; the same logits as one pass each.
+  /// Phase 2 for several objects in ONE pass; the logits of one pass each, to the rounding of sums.
   template <class T = NoTap>
   [[nodiscard]] std::vector<MaskLogits<Number>> segment(std::span<const Index> tokens,
                                                         MaskPositions where, const T& tap = {}) {
