@@ -212,6 +212,31 @@ TEST_F(CudaDevice, AStepThatTheDriverDoesNotRecordRunsPlainly) {
   }
 }
 
+TEST_F(CudaDevice, WhereKernelsThatOverlapAreNotRecordedTheyStopOverlapping) {
+  host_runtime().overlaps = true;
+  Device device;
+  EXPECT_TRUE(device.stream().overlaps);
+  std::vector<bool> seen;
+  const auto body = [&] { seen.push_back(device.stream().overlaps); };
+  host_runtime().refuse("cudaGraphInstantiate", cudaErrorNotSupported);
+  EXPECT_NE(device.record(body), nullptr);
+  EXPECT_EQ(seen, (std::vector<bool>{true, false}));
+  EXPECT_FALSE(device.stream().overlaps) << "from now on";
+  device.overlap_kernels(true);
+  seen.clear();
+  EXPECT_EQ(device.record([&] {
+    body();
+    device.wait();
+  }),
+            nullptr);
+  EXPECT_EQ(seen, (std::vector<bool>{true, false}));
+  EXPECT_TRUE(device.stream().overlaps) << "it was not their fault";
+  host_runtime().overlaps = false;
+  Device other;
+  other.overlap_kernels(true);
+  EXPECT_FALSE(other.stream().overlaps) << "this device cannot";
+}
+
 TEST_F(CudaDevice, AStepThatWaitsIsNotRecorded) {
   Device device;
   EXPECT_EQ(device.record([&] { device.wait(); }), nullptr);

@@ -63,6 +63,7 @@ void reset(HostRuntime& runtime) {
   runtime.devices = fresh.devices;
   runtime.memory = fresh.memory;
   runtime.has_code = fresh.has_code;
+  runtime.overlaps = fresh.overlaps;
   runtime.late = fresh.late;
   runtime.graphs_fit = fresh.graphs_fit;
   runtime.calls.clear();

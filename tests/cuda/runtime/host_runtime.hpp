@@ -22,6 +22,7 @@ struct HostRuntime {
   int devices = 2;
   std::size_t memory = std::size_t{1} << 30U;  ///< bytes of a device
   bool has_code = true;                        ///< for the device's architecture
+  bool overlaps = false;                       ///< kernels may begin while others end
   bool graphs_fit = true;                      ///< into what memory is left
 
   /// What every call answers once a kernel has failed.
