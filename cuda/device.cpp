@@ -204,7 +204,7 @@ Device::~Device() = default;
 const DeviceFacts& Device::facts() const { return state_->facts; }
 Stream Device::stream() const {
   check_alive();
-  return {state_->stream, state_->overlaps};
+  return {state_->stream, state_->overlaps, state_->facts.multiprocessors};
 }
 void Device::overlap_kernels(bool on) { state_->overlaps = on && state_->can_overlap; }
 std::size_t Device::requests() const { return state_->pool.requests(); }

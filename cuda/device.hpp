@@ -19,6 +19,7 @@ namespace stamp::cuda {
 struct Stream {
   CUstream_st* queue = nullptr;
   bool overlaps = false;  ///< a kernel may begin while the one before it ends (runtime.cuh)
+  int multiprocessors = 1;
 
   /// What the runtime takes. NOLINTNEXTLINE(google-explicit-constructor)
   operator CUstream_st*() const { return queue; }

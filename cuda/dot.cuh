@@ -24,7 +24,7 @@ inline constexpr int load_numbers = Code<W> ? 16 : 8;
 template <class W, int weight_rows, int most>
 [[nodiscard]] constexpr int loads_ahead() {
   if (Code<W>) return weight_rows == 1 ? 4 : 3;
-  if (std::same_as<W, float>) return weight_rows == 1 ? 3 : 2;
+  if (std::same_as<W, float>) return (weight_rows == 1 ? 3 : 2) - (most == 1 ? 0 : 1);
   if (weight_rows == 2) return 3;
   return most == 1 ? 6 : 3;
 }

@@ -22,56 +22,58 @@ __device__ void fetch_number(const Number* numbers, Index o) {
 }
 
 template <Element T, class W>
-__device__ void fetch_weights(const JoinedProducts<T, W>& products) {
-  SkinnyShare share(blockIdx.x, static_cast<unsigned>(output_groups(products)),
-                    products.first.y.rows, products.first.x.columns);
-  const Product<T, W> p = product_of(products, share.group);
+__device__ void fetch_weights(const JoinedProducts<T, W>& products, const SkinnyPlan& plan) {
+  const SkinnyShare share(blockIdx.x, plan);
+  unsigned group = share.begin;
+  const Product<T, W> p = product_of(products, plan, group);
   const int thread = static_cast<int>(threadIdx.x);
-  const Index o = share.output(thread);
-  if (products.norm.weight != nullptr) fetch_vector_ahead(products.norm.weight, p.x.columns);
+  const Index o = share.output(group, thread);
+  const Index columns = products.first.x.columns;
+  if (products.norm.weight != nullptr) fetch_vector_ahead(products.norm.weight, columns);
   if (o >= p.y.columns) return;
-  fetch_row(p.w + o * p.x.columns, stretch_of<W>(p.x.columns, share.part(thread), share.shared));
+  fetch_row(p.w + o * columns, stretch_of<W>(columns, share.part(thread), share.shared));
   fetch_number(p.bias, o);
   fetch_number(p.scales, o);
 }
 template <Element T, class W>
-__device__ void fetch_weights(Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
-                              const InputNorm<T>& norm) {
-  const SkinnyShare share(blockIdx.x, static_cast<unsigned>(output_groups(y.columns, x.columns)),
-                          y.rows, x.columns);
+__device__ void fetch_weights(Index columns, const GateAndUp<W>& weights, const InputNorm<T>& norm,
+                              const SkinnyPlan& plan, Index outputs) {
+  const SkinnyShare share(blockIdx.x, plan);
   const int thread = static_cast<int>(threadIdx.x);
-  const Index o = share.output(thread);
-  if (norm.weight != nullptr) fetch_vector_ahead(norm.weight, x.columns);
-  if (o >= y.columns) return;
-  const Stretch stretch = stretch_of<W>(x.columns, share.part(thread), share.shared);
-  fetch_row(weights.gate + o * x.columns, stretch);
-  fetch_row(weights.up + o * x.columns, stretch);
+  const Index o = share.output(share.begin, thread);
+  if (norm.weight != nullptr) fetch_vector_ahead(norm.weight, columns);
+  if (o >= outputs) return;
+  const Stretch stretch = stretch_of<W>(columns, share.part(thread), share.shared);
+  fetch_row(weights.gate + o * columns, stretch);
+  fetch_row(weights.up + o * columns, stretch);
   fetch_number(weights.gate_scales, o);
   fetch_number(weights.up_scales, o);
 }
 
 /// Blocks of a multiprocessor that the compiler leaves registers for: as many as the loads under
 /// way allow without registers in memory. Left alone it takes other numbers, and spills.
-template <bool normed, class W, int weight_rows>
+template <class W, int weight_rows>
 constexpr int resident_blocks = std::same_as<W, float> ? 2
                                 : Code<W>              ? 4 - weight_rows
-                                                       : (normed || weight_rows == 2 ? 3 : 4);
+                                                       : 3;
 
 template <bool normed, Element T, class W>
-__global__ void __launch_bounds__(product_threads, resident_blocks<normed, W, 1>)
-    skinny(JoinedProducts<T, W> products, bool aligned) {
+__global__ void __launch_bounds__(product_threads, resident_blocks<W, 1>)
+    skinny(JoinedProducts<T, W> products, SkinnyPlan plan, bool aligned) {
   extern __shared__ float4 memory[];
-  DeviceBlock<SkinnyRegisters<T>> block([&] { fetch_weights(products); });
-  skinny_products_body<normed>(block, products, aligned, reinterpret_cast<float*>(memory));
+  DeviceBlock<SkinnyRegisters<T>> block([&] { fetch_weights(products, plan); });
+  skinny_products_body<normed>(block, products, plan, aligned, reinterpret_cast<float*>(memory));
 }
 
 template <bool normed, Element T, class W>
-__global__ void __launch_bounds__(product_threads, resident_blocks<normed, W, 2>)
+__global__ void __launch_bounds__(product_threads, resident_blocks<W, 2>)
     swiglu_pair(Erased<T> y, Erased<const T> x, GateAndUp<W> weights, InputNorm<T> norm,
-                bool aligned) {
+                SkinnyPlan plan, bool aligned) {
   extern __shared__ float4 memory[];
-  DeviceBlock<SwigluRegisters<T>> block([&] { fetch_weights(y, x, weights, norm); });
-  skinny_swiglu_body<normed>(block, y, x, weights, norm, aligned, reinterpret_cast<float*>(memory));
+  DeviceBlock<SwigluRegisters<T>> block(
+      [&] { fetch_weights(x.columns, weights, norm, plan, y.columns); });
+  skinny_swiglu_body<normed>(block, y, x, weights, norm, plan, aligned,
+                             reinterpret_cast<float*>(memory));
 }
 
 template <Element T>
@@ -87,41 +89,37 @@ __global__ void __launch_bounds__(product_threads)
   widen_rows_body(block, wide, codes, scales, aligned);
 }
 
-[[nodiscard]] unsigned skinny_grid(Index rows, Index groups) {
-  return blocks(groups * ((rows + skinny_rows - 1) / skinny_rows));
+template <bool normed, Element T, class W>
+void launch_skinny(Stream stream, const JoinedProducts<T, W>& products, std::size_t bytes) {
+  const SkinnyPlan plan = plan_of(products, stream.multiprocessors * resident_blocks<W, 1>);
+  if (plan.grid() == 0) return;
+  launch({stream, blocks(plan.grid()), product_threads, bytes}, skinny<normed, T, W>, products,
+         plan, aligned_operands(products));
+}
+
+template <bool normed, Element T, class W>
+void launch_pair(Stream stream, Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
+                 const InputNorm<T>& norm, std::size_t bytes) {
+  const SkinnyPlan plan = plan_of(y, x, stream.multiprocessors * resident_blocks<W, 2>);
+  if (plan.grid() == 0) return;
+  launch({stream, blocks(plan.grid()), product_threads, bytes}, swiglu_pair<normed, T, W>, y, x,
+         weights, norm, plan, aligned_operands(x, weights, norm));
 }
 
 }  // namespace
 
 template <DeviceElement T, class W>
 void skinny_products(Stream stream, const JoinedProducts<T, W>& products) {
-  const Index rows = products.first.y.rows;
-  const Index groups = output_groups(products);
-  if (rows == 0 || groups == 0) return;
-  const bool aligned = aligned_operands(products);
-  const unsigned grid = skinny_grid(rows, groups);
-  if (products.norm.weight != nullptr) {
-    const std::size_t bytes = normal_bytes<T>(rows, products.first.x.columns);
-    launch({stream, grid, product_threads, bytes}, skinny<true, T, W>, products, aligned);
-  } else {
-    launch({stream, grid, product_threads, sum_bytes}, skinny<false, T, W>, products, aligned);
-  }
+  if (products.norm.weight == nullptr) return launch_skinny<false>(stream, products, sum_bytes);
+  launch_skinny<true>(stream, products,
+                      normal_bytes<T>(products.first.y.rows, products.first.x.columns));
 }
 
 template <DeviceElement T, class W>
 void skinny_swiglu(Stream stream, Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
                    const InputNorm<T>& norm) {
-  if (y.rows == 0 || y.columns == 0) return;
-  const bool aligned = aligned_operands(x, weights, norm);
-  const unsigned grid = skinny_grid(y.rows, output_groups(y.columns, x.columns));
-  if (norm.weight != nullptr) {
-    const std::size_t bytes = normal_bytes<T>(y.rows, x.columns);
-    launch({stream, grid, product_threads, bytes}, swiglu_pair<true, T, W>, y, x, weights, norm,
-           aligned);
-  } else {
-    launch({stream, grid, product_threads, sum_bytes}, swiglu_pair<false, T, W>, y, x, weights,
-           norm, aligned);
-  }
+  if (norm.weight == nullptr) return launch_pair<false>(stream, y, x, weights, norm, sum_bytes);
+  launch_pair<true>(stream, y, x, weights, norm, normal_bytes<T>(y.rows, x.columns));
 }
 
 template <DeviceElement T>

@@ -49,14 +49,41 @@ template <class Registers, Element T, class Block>
 [[nodiscard]] constexpr Index output_groups(Index outputs, Index columns) {
   return ((outputs << shared_by(columns)) + product_warps - 1) / product_warps;
 }
+
+/// How a launch divides its outputs among blocks, worked out once and on the host: for one row a
+/// warp has so little to do for an output that it would spend as much on finding it.
+struct SkinnyPlan {
+  unsigned first;   ///< groups of product_warps warps that are the first product's,
+  unsigned second;  ///< the first two products',
+  unsigned all;     ///< and all
+  unsigned turns;   ///< groups that a block multiplies one after another
+  unsigned blocks;  ///< for skinny_rows rows
+  int shared;       ///< shared_by
+  Index rows;
+
+  /// As many turns as let all blocks be there at once, of which a device holds `at_once`.
+  constexpr SkinnyPlan(Index rows, Index columns, Index one, Index two, Index three, Index at_once)
+      : first(static_cast<unsigned>(output_groups(one, columns))),
+        second(first + static_cast<unsigned>(output_groups(two, columns))),
+        all(second + static_cast<unsigned>(output_groups(three, columns))),
+        turns(static_cast<unsigned>(all <= at_once ? 1 : (all + at_once - 1) / at_once)),
+        blocks((all + turns - 1) / turns),
+        shared(shared_by(columns)),
+        rows(rows) {}
+
+  /// Blocks in all.
+  [[nodiscard]] constexpr Index grid() const {
+    return Index{blocks} * ((rows + skinny_rows - 1) / skinny_rows);
+  }
+};
 template <class T, class W>
-[[nodiscard]] constexpr Index output_groups(const Product<T, W>& p) {
-  return output_groups(p.y.columns, p.x.columns);
+[[nodiscard]] constexpr SkinnyPlan plan_of(const JoinedProducts<T, W>& products, Index at_once) {
+  return {products.first.y.rows,     products.first.x.columns, products.first.y.columns,
+          products.second.y.columns, products.third.y.columns, at_once};
 }
-template <class T, class W>
-[[nodiscard]] constexpr Index output_groups(const JoinedProducts<T, W>& products) {
-  return output_groups(products.first) + output_groups(products.second) +
-         output_groups(products.third);
+template <class T>
+[[nodiscard]] constexpr SkinnyPlan plan_of(Erased<T> y, Erased<const T> x, Index at_once) {
+  return {y.rows, x.columns, y.columns, 0, 0, at_once};
 }
 
 /// Every operand can be read 16 bytes at once.
@@ -76,27 +103,31 @@ template <class T, class W>
          aligned_rows(weights.up, x.columns) && aligned_rows(norm.weight, x.columns);
 }
 
-/// What a block multiplies: rows, and an output, or a part of one, for each warp.
+/// What a block multiplies: rows, and groups of outputs, of which each warp has one, or a part.
 struct SkinnyShare {
-  unsigned group;  ///< of product_warps warps
-  Index first;     ///< row
-  int rows;        ///< up to skinny_rows
-  int shared;      ///< shared_by
+  unsigned begin;  ///< group
+  unsigned end;
+  Index first;  ///< row
+  int rows;     ///< up to skinny_rows
+  int shared;   ///< shared_by
 
   /// Of block `block`: all groups of outputs of the first rows, then those of the next.
-  __host__ __device__ SkinnyShare(unsigned block, unsigned groups, Index all_rows, Index columns)
-      : group(block), first(0), shared(shared_by(columns)) {
-    if (block >= groups) {  // few rows spare the division
-      group = block % groups;
-      first = Index{block / groups} * skinny_rows;
+  __host__ __device__ SkinnyShare(unsigned block, const SkinnyPlan& plan)
+      : begin(block), first(0), shared(plan.shared) {
+    if (block >= plan.blocks) {  // few rows spare the division
+      begin = block % plan.blocks;
+      first = Index{block / plan.blocks} * skinny_rows;
     }
-    rows = static_cast<int>(all_rows - first < skinny_rows ? all_rows - first : skinny_rows);
+    begin *= plan.turns;
+    end = begin + plan.turns < plan.all ? begin + plan.turns : plan.all;
+    rows = static_cast<int>(plan.rows - first < skinny_rows ? plan.rows - first : skinny_rows);
   }
   [[nodiscard]] __host__ __device__ int parts() const { return 1 << shared; }
   [[nodiscard]] __host__ __device__ int part(int thread) const {
     return thread / warp_size & (parts() - 1);
   }
-  [[nodiscard]] __host__ __device__ Index output(int thread) const {
+  /// Of a group of one product.
+  [[nodiscard]] __host__ __device__ Index output(unsigned group, int thread) const {
     return (Index{group} * product_warps + thread / warp_size) >> shared;
   }
 };
@@ -104,18 +135,16 @@ struct SkinnyShare {
 /// The product that a group of outputs is of; `group` becomes the group within it.
 template <class T, class W>
 [[nodiscard]] __host__ __device__ Product<T, W> product_of(const JoinedProducts<T, W>& products,
+                                                           const SkinnyPlan& plan,
                                                            unsigned& group) {
   // One by one, for an index into the arguments would move them to memory.
-  Product<T, W> p = products.first;
-  if (group >= output_groups(p)) {
-    group -= static_cast<unsigned>(output_groups(p));
-    p = products.second;
-    if (group >= output_groups(p)) {
-      group -= static_cast<unsigned>(output_groups(p));
-      p = products.third;
-    }
+  if (group < plan.first) return products.first;
+  if (group < plan.second) {
+    group -= plan.first;
+    return products.second;
   }
-  return p;
+  group -= plan.second;
+  return products.third;
 }
 
 /// The sums of warps that share an output, added in the order of their parts, which the first of
@@ -145,27 +174,16 @@ __host__ __device__ void add_parts(Block& block, const SkinnyShare& share, float
   });
 }
 
-/// Block (group of outputs, product after product) + groups · (group of skinny_rows rows).
-///   for row, o: y[row][o] = (y[row][o] +) Σ_k x[row][k]·w[o][k] + bias[o]
-/// where `normed` with rms_norm(x) for x; `memory` is shared, sum_bytes or normal_bytes.
-template <bool normed, Element T, class W, class Block>
-__host__ __device__ void skinny_products_body(Block& block, const JoinedProducts<T, W>& products,
-                                              bool aligned, float* memory) {
+/// One group of outputs of some rows of x, which begin at `from`: as below.
+template <Element T, class W, class Block>
+__host__ __device__ void skinny_group(Block& block, const Product<T, W>& p, Erased<const T> x,
+                                      Index from, unsigned group, const SkinnyShare& share,
+                                      bool aligned, float* memory) {
   using Registers = SkinnyRegisters<T>;
-  const auto groups = static_cast<unsigned>(output_groups(products));
-  SkinnyShare share(static_cast<unsigned>(block.x()), groups, products.first.y.rows,
-                    products.first.x.columns);
-  const Product<T, W> p = product_of(products, share.group);
-  Erased<const T> x = p.x;
-  Index from = share.first;
-  if constexpr (normed) {
-    x = normal_rows<Registers>(block, memory, p.x, from, share.rows, products.norm, aligned);
-    from = 0;
-  }
   block.each([&](int thread, Registers& r) {
 #pragma unroll
     for (int row = 0; row < product_rows; ++row) r.sum[row] = 0;
-    const Index o = share.output(thread);
+    const Index o = share.output(group, thread);
     if (o >= p.y.columns) return;
     const int lane = thread % warp_size;
     if constexpr (Code<W>) r.scale = p.scales[o];
@@ -173,13 +191,13 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
     if (p.into == Into::add && lane < share.rows) {
       r.before = p.y.data[(share.first + lane) * p.y.stride + o];
     }
-    const W* const weights[1] = {p.w + o * p.x.columns};
-    dot_rows(weights, x, from, stretch_of<W>(p.x.columns, share.part(thread), share.shared),
+    const W* const weights[1] = {p.w + o * x.columns};
+    dot_rows(weights, x, from, stretch_of<W>(x.columns, share.part(thread), share.shared),
              share.rows, lane, aligned, r.sum);
   });
   add_parts<Registers, product_rows>(block, share, memory);
   block.each([&](int thread, Registers& r) {
-    const Index o = share.output(thread);
+    const Index o = share.output(group, thread);
     if (o >= p.y.columns || share.part(thread) != 0) return;
 #pragma unroll
     for (int row = 0; row < product_rows; ++row) {
@@ -193,44 +211,68 @@ __host__ __device__ void skinny_products_body(Block& block, const JoinedProducts
   });
 }
 
-/// Block (group of outputs) + groups · (group of skinny_rows rows).
+/// Block (turns of groups of outputs, product after product) + blocks · (group of skinny_rows
+/// rows), as SkinnyShare says.
+///   for row, o: y[row][o] = (y[row][o] +) Σ_k x[row][k]·w[o][k] + bias[o]
+/// where `normed` with rms_norm(x) for x; `memory` is shared, sum_bytes or normal_bytes.
+template <bool normed, Element T, class W, class Block>
+__host__ __device__ void skinny_products_body(Block& block, const JoinedProducts<T, W>& products,
+                                              const SkinnyPlan& plan, bool aligned, float* memory) {
+  const SkinnyShare share(static_cast<unsigned>(block.x()), plan);
+  Erased<const T> x = products.first.x;
+  Index from = share.first;
+  if constexpr (normed) {
+    x = normal_rows<SkinnyRegisters<T>>(block, memory, x, from, share.rows, products.norm, aligned);
+    from = 0;
+  }
+#pragma unroll 1
+  for (unsigned turn = share.begin; turn < share.end; ++turn) {
+    unsigned group = turn;
+    const Product<T, W> p = product_of(products, plan, group);
+    skinny_group(block, p, x, from, group, share, aligned, memory);
+  }
+}
+
+/// Block as above.
 ///   for row, o: y[row][o] = swiglu(narrow(Σ_k x[row][k]·gate[o][k]), narrow(Σ_k
 ///   x[row][k]·up[o][k]))
 /// where `normed` with rms_norm(x) for x, as above.
 template <bool normed, Element T, class W, class Block>
 __host__ __device__ void skinny_swiglu_body(Block& block, Erased<T> y, Erased<const T> all,
                                             const GateAndUp<W>& weights, const InputNorm<T>& norm,
-                                            bool aligned, float* memory) {
+                                            const SkinnyPlan& plan, bool aligned, float* memory) {
   using Registers = SwigluRegisters<T>;
-  const auto groups = static_cast<unsigned>(output_groups(y.columns, all.columns));
-  const SkinnyShare share(static_cast<unsigned>(block.x()), groups, y.rows, all.columns);
+  const SkinnyShare share(static_cast<unsigned>(block.x()), plan);
   Erased<const T> x = all;
   Index from = share.first;
   if constexpr (normed) {
     x = normal_rows<Registers>(block, memory, all, from, share.rows, norm, aligned);
     from = 0;
   }
-  block.each([&](int thread, Registers& r) {
+#pragma unroll 1
+  for (unsigned group = share.begin; group < share.end; ++group) {
+    block.each([&](int thread, Registers& r) {
 #pragma unroll
-    for (int at = 0; at < 2 * product_rows; ++at) r.sum[at] = 0;
-    const Index o = share.output(thread);
-    if (o >= y.columns) return;
-    const W* const both[2] = {weights.gate + o * x.columns, weights.up + o * x.columns};
-    dot_rows(both, x, from, stretch_of<W>(x.columns, share.part(thread), share.shared), share.rows,
-             thread % warp_size, aligned, r.sum);
-  });
-  add_parts<Registers, 2 * product_rows>(block, share, memory);
-  block.each([&](int thread, Registers& r) {
-    const Index o = share.output(thread);
-    if (o >= y.columns || share.part(thread) != 0) return;
+      for (int at = 0; at < 2 * product_rows; ++at) r.sum[at] = 0;
+      const Index o = share.output(group, thread);
+      if (o >= y.columns) return;
+      const W* const both[2] = {weights.gate + o * x.columns, weights.up + o * x.columns};
+      dot_rows(both, x, from, stretch_of<W>(x.columns, share.part(thread), share.shared),
+               share.rows, thread % warp_size, aligned, r.sum);
+    });
+    add_parts<Registers, 2 * product_rows>(block, share, memory);
+    block.each([&](int thread, Registers& r) {
+      const Index o = share.output(group, thread);
+      if (o >= y.columns || share.part(thread) != 0) return;
 #pragma unroll
-    for (int row = 0; row < product_rows; ++row) {
-      if (row >= share.rows || thread % warp_size != row) continue;
-      y.data[(share.first + row) * y.stride + o] =
-          Swiglu{}(narrow<T>(scaled<W>(r.sum[row], weights.gate_scales, o)),
-                   narrow<T>(scaled<W>(r.sum[product_rows + row], weights.up_scales, o)));
-    }
-  });
+      for (int row = 0; row < product_rows; ++row) {
+        if (row >= share.rows || thread % warp_size != row) continue;
+        y.data[(share.first + row) * y.stride + o] =
+            Swiglu{}(narrow<T>(scaled<W>(r.sum[row], weights.gate_scales, o)),
+                     narrow<T>(scaled<W>(r.sum[product_rows + row], weights.up_scales, o)));
+      }
+    });
+  }
 }
 
 /// Block (stretch of 16·product_threads numbers). `aligned` as in dot_rows.

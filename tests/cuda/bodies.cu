@@ -179,9 +179,8 @@ void threshold_picture(const ThresholdPicture& call) {
 }
 
 namespace {
-Index skinny_grid(Index rows, Index groups) {
-  return groups * ((rows + skinny_rows - 1) / skinny_rows);
-}
+/// A small device, so that most launches take turns.
+constexpr Index at_once = 3;
 template <class T>
 std::vector<float> normal_memory(Index rows, Index columns) {
   return std::vector<float>(normal_bytes<T>(rows, columns) / sizeof(float) + 1);
@@ -191,16 +190,15 @@ std::vector<float> normal_memory(Index rows, Index columns) {
 template <Element T, class W>
 void skinny_products(const JoinedProducts<T, W>& products) {
   const bool aligned = aligned_operands(products);
-  const Index rows = products.first.y.rows;
-  auto memory = normal_memory<T>(rows, products.first.x.columns);
-  walk<SkinnyRegisters<T>>(product_threads, skinny_grid(rows, output_groups(products)), 1, 1,
-                           memory, [&](auto& block) {
-                             if (products.norm.weight != nullptr) {
-                               skinny_products_body<true>(block, products, aligned, memory.data());
-                             } else {
-                               skinny_products_body<false>(block, products, aligned, memory.data());
-                             }
-                           });
+  const SkinnyPlan plan = plan_of(products, at_once);
+  auto memory = normal_memory<T>(plan.rows, products.first.x.columns);
+  walk<SkinnyRegisters<T>>(product_threads, plan.grid(), 1, 1, memory, [&](auto& block) {
+    if (products.norm.weight != nullptr) {
+      skinny_products_body<true>(block, products, plan, aligned, memory.data());
+    } else {
+      skinny_products_body<false>(block, products, plan, aligned, memory.data());
+    }
+  });
 }
 template <Element T>
 void plain_product(const Product<T>& p) {
@@ -212,16 +210,15 @@ template <Element T, class W>
 void skinny_swiglu(Erased<T> y, Erased<const T> x, const GateAndUp<W>& weights,
                    const InputNorm<T>& norm) {
   const bool aligned = aligned_operands(x, weights, norm);
+  const SkinnyPlan plan = plan_of(y, x, at_once);
   auto memory = normal_memory<T>(y.rows, x.columns);
-  walk<SwigluRegisters<T>>(
-      product_threads, skinny_grid(y.rows, output_groups(y.columns, x.columns)), 1, 1, memory,
-      [&](auto& block) {
-        if (norm.weight != nullptr) {
-          skinny_swiglu_body<true>(block, y, x, weights, norm, aligned, memory.data());
-        } else {
-          skinny_swiglu_body<false>(block, y, x, weights, norm, aligned, memory.data());
-        }
-      });
+  walk<SwigluRegisters<T>>(product_threads, plan.grid(), 1, 1, memory, [&](auto& block) {
+    if (norm.weight != nullptr) {
+      skinny_swiglu_body<true>(block, y, x, weights, norm, plan, aligned, memory.data());
+    } else {
+      skinny_swiglu_body<false>(block, y, x, weights, norm, plan, aligned, memory.data());
+    }
+  });
 }
 template <Code C>
 void widen_rows(Erased<bfloat16> wide, const C* codes, const float* scales) {
