@@ -6,6 +6,7 @@
 // column-major, so it computes yᵀ = W·xᵀ with W [O, I] read as the transpose of an [I, O] matrix.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <memory>
@@ -157,17 +158,20 @@ class Products {
         memory.get() +
         (shape.y_alignment == 256 ? 0 : reinterpret_cast<std::uintptr_t>(p.y.data) % 256);
     device_->set(memory.get(), 0, bytes);
-    ProductAlgorithm best;
-    float best_time = std::numeric_limits<float>::infinity();
-    for (int at = 0; at < count; ++at) {
+    std::array<float, most_candidates> times{};
+    times.fill(std::numeric_limits<float>::infinity());
+    const auto time = [&](int at) {
       const auto& result = results[static_cast<std::size_t>(at)];
-      if (result.state != CUBLAS_STATUS_SUCCESS) continue;
-      const float time = milliseconds(plan, p, result.algo, copy);
-      if (time >= best_time) continue;
-      best = result.algo;
-      best_time = time;
-    }
-    return best;
+      if (result.state != CUBLAS_STATUS_SUCCESS) return;
+      float& least = times[static_cast<std::size_t>(at)];
+      least = std::min(least, milliseconds(plan, p, result.algo, copy));
+    };
+    // There and back: none of them has a device alone that is still getting quick.
+    for (int at = 0; at < count; ++at) time(at);
+    for (int at = count - 1; at >= 0; --at) time(at);
+    const auto least = std::ranges::min_element(times);
+    if (!std::isfinite(*least)) return {};
+    return results[static_cast<std::size_t>(least - times.begin())].algo;
   }
 
   /// How many the library names; none where it does not take the operands.
@@ -194,25 +198,25 @@ class Products {
     return status == CUBLAS_STATUS_SUCCESS ? count : 0;
   }
 
-  /// The quickest of three runs after one that warms up; infinity where it does not run.
+  /// Of one run of several in a row, after one that warms up: of a run alone the host's way to the
+  /// device would be most. Infinity where it does not run.
   template <class T>
   [[nodiscard]] float milliseconds(const Plan& plan, const Product<T>& p,
                                    const cublasLtMatmulAlgo_t& algorithm, void* y) {
     constexpr float never = std::numeric_limits<float>::infinity();
+    constexpr int in_a_row = 6;
     if (!takes_operands(multiply(plan, p, algorithm, y))) return never;
     const Event start = make_event();
     const Event end = make_event();
-    float best = never;
-    for (int run = 0; run < 3; ++run) {
-      float time = 0;
-      check(cudaEventRecord(start.get(), device_->stream()));
+    check(cudaEventRecord(start.get(), device_->stream()));
+    for (int run = 0; run < in_a_row; ++run) {
       if (!takes_operands(multiply(plan, p, algorithm, y))) return never;
-      check(cudaEventRecord(end.get(), device_->stream()));
-      check(cudaEventSynchronize(end.get()));
-      check(cudaEventElapsedTime(&time, start.get(), end.get()));
-      best = std::min(best, time);
     }
-    return best;
+    check(cudaEventRecord(end.get(), device_->stream()));
+    check(cudaEventSynchronize(end.get()));
+    float time = 0;
+    check(cudaEventElapsedTime(&time, start.get(), end.get()));
+    return time / in_a_row;
   }
 
   /// A candidate that does not take the operands is passed over. Memory that has run out and a
