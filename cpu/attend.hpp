@@ -3,6 +3,7 @@
 // streamed once, and shares of it are combined in a fixed order.
 #pragma once
 
+#include <algorithm>
 #include <stamp/cpu/tiled_attention.hpp>
 #include <stamp/ops/check_attention.hpp>
 

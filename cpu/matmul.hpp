@@ -6,6 +6,7 @@
 // no sum is split, so the result does not depend on how many there are.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <stamp/cpu/memory.hpp>
 #include <stamp/tensor/erased.hpp>

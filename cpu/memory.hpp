@@ -2,6 +2,7 @@
 // The fast CPU engine's state: its threads, its kernels, its scratch memory, the way in and out.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <stamp/cpu/panels.hpp>
 #include <stamp/cpu/simd/amx.hpp>

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
 #include <stamp/cpu/buffer.hpp>
 #include <stamp/cpu/isa.hpp>

@@ -3,6 +3,7 @@
 // rows, sums and copies. Rows are shared among the threads where there are enough numbers.
 #pragma once
 
+#include <algorithm>
 #include <stamp/cpu/matmul.hpp>
 
 namespace stamp::cpu {

@@ -3,6 +3,7 @@
 // one head, and no score matrix is ever made.
 #pragma once
 
+#include <algorithm>
 #include <stamp/cpu/matmul.hpp>
 #include <stamp/ops/relative_position.hpp>
 

@@ -2,6 +2,7 @@
 // Attention inside each of SAM's windows (ops/windows.hpp) as one job for the threads.
 #pragma once
 
+#include <algorithm>
 #include <stamp/cpu/tiled_attention.hpp>
 #include <stamp/ops/check_attention.hpp>
 #include <stamp/ops/windows.hpp>

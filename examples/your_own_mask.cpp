@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A mask policy of your own: attention that sees a window of the last tokens only. No backend
 // and no layer changes; the policy is a struct of a few lines.
+#include <algorithm>
 #include <cstdio>
 #include <numeric>
 #include <stamp/reference/engine.hpp>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <stamp/reference/memory.hpp>
 #include <stamp/tensor/erased.hpp>
 

@@ -2,7 +2,6 @@
 // The reference engine's state: its threads, its scratch memory, and the way in and out.
 #pragma once
 
-#include <concepts>
 #include <span>
 #include <stamp/reference/matrix.hpp>
 #include <stamp/reference/threads.hpp>

@@ -2,7 +2,6 @@
 // A fixed set of threads that share the iterations of one loop at a time.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <exception>

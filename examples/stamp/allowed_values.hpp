@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <algorithm>
 
 #include <CLI/CLI.hpp>
 #include <stamp/checkpoint/utf8.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `stamp` command: what is asked for, and how it ends (docs/command.md).
 #include <fmt/format.h>
+#include <limits>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // stamp sam: masks from points, a box or a coarse mask; and SAM for segment --refine.
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <nlohmann/json.hpp>
 #include <stamp/checkpoint/atomic_file.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LoRA adapters against PEFT's own merge (tests/goldens/lora, from
 // reference/pytorch/lora_goldens.py) and docs/bad-input.md, rows 62.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Overlaps of masks, against pictures small enough to count by hand and a search of all pixels.
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <random>
 #include <stamp/image/overlap.hpp>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // COCO run-length masks against pycocotools 2.0.10, and counts that lie.
+#include <algorithm>
 #include <image/goldens.hpp>
 #include <random>
 #include <stamp/image/run_length.hpp>

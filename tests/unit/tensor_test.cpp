@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owning tensors, stored tensors, checked arithmetic on sizes.
 #include <gtest/gtest.h>
+#include <limits>
 
 #include <stamp/tensor/stored.hpp>
 #include <stamp/tensor/tensor.hpp>

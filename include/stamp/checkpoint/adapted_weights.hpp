@@ -3,10 +3,8 @@
 // there is one. Merged tensors are made when they are first asked for.
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stamp/checkpoint/lora.hpp>

@@ -2,6 +2,7 @@
 // Definitions of <stamp/checkpoint/adapted_weights.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/checkpoint/adapted_weights.hpp>
 
 namespace stamp::checkpoint {

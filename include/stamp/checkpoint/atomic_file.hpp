@@ -9,13 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <span>
 #include <stamp/checkpoint/regular_file.hpp>
 #include <stamp/tensor/check.hpp>
-#include <string>
 #include <string_view>
 
 namespace stamp::checkpoint {

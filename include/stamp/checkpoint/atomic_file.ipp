@@ -2,7 +2,10 @@
 // Definitions of <stamp/checkpoint/atomic_file.hpp>.
 #pragma once
 
+#include <cerrno>
+#include <cstring>
 #include <stamp/checkpoint/atomic_file.hpp>
+#include <string>
 
 namespace stamp::checkpoint {
 

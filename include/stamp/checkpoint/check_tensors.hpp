@@ -6,8 +6,6 @@
 #include <span>
 #include <stamp/checkpoint/adapted_weights.hpp>
 #include <stamp/model/qwen2_vl/config.hpp>
-#include <string>
-#include <vector>
 
 namespace stamp::checkpoint {
 

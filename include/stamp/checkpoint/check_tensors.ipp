@@ -4,6 +4,8 @@
 
 #include <stamp/checkpoint/check_tensors.hpp>
 #include <stamp/checkpoint/tensor_problems.hpp>
+#include <string>
+#include <vector>
 
 namespace stamp::checkpoint {
 

@@ -7,7 +7,6 @@
 #include <nlohmann/json_fwd.hpp>
 #include <stamp/model/qwen2_vl/config.hpp>
 #include <string>
-#include <string_view>
 
 namespace stamp::checkpoint {
 

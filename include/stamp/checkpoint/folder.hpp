@@ -5,12 +5,10 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <stamp/checkpoint/adapted_weights.hpp>
 #include <stamp/checkpoint/config.hpp>
 #include <stamp/checkpoint/generation_config.hpp>
 #include <stamp/checkpoint/preprocessor_config.hpp>
-#include <string>
 #include <vector>
 
 namespace stamp::checkpoint {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stamp/checkpoint/folder.hpp>
+#include <string>
 
 namespace stamp::checkpoint {
 

@@ -5,15 +5,11 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stamp/checkpoint/regular_file.hpp>
 #include <stamp/checkpoint/utf8.hpp>
 #include <stamp/tensor/check.hpp>
-#include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace stamp::checkpoint {
 

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <stamp/checkpoint/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace stamp::checkpoint {
 

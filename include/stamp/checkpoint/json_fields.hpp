@@ -3,8 +3,6 @@
 // door. Every message is "WHERE: FIELD VALUE: RULE".
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <optional>
 #include <stamp/checkpoint/json.hpp>
 #include <string>

@@ -2,6 +2,8 @@
 // Definitions of <stamp/checkpoint/json_fields.hpp>.
 #pragma once
 
+#include <cmath>
+#include <limits>
 #include <stamp/checkpoint/json_fields.hpp>
 
 namespace stamp::checkpoint {

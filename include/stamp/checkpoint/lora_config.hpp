@@ -2,8 +2,6 @@
 // adapter_config.json of a PEFT LoRA adapter. Field names of peft's LoraConfig (0.18).
 #pragma once
 
-#include <cmath>
-#include <filesystem>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <stamp/checkpoint/names.hpp>

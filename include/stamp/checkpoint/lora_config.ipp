@@ -2,6 +2,7 @@
 // Definitions of <stamp/checkpoint/lora_config.hpp>.
 #pragma once
 
+#include <cmath>
 #include <stamp/checkpoint/json_fields.hpp>
 #include <stamp/checkpoint/lora_config.hpp>
 

@@ -3,7 +3,6 @@
 // lora/layer.py).
 #pragma once
 
-#include <span>
 #include <stamp/tensor/stored.hpp>
 #include <vector>
 

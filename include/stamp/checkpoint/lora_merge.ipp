@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <stamp/checkpoint/lora_merge.hpp>
 #include <stamp/tensor/element.hpp>
 #include <stamp/tensor/half.hpp>

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <stamp/checkpoint/memory_map.hpp>
 
 namespace stamp::checkpoint {

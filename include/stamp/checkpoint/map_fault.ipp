@@ -2,6 +2,7 @@
 // Definitions of <stamp/checkpoint/map_fault.hpp>.
 #pragma once
 
+#include <cstring>
 #include <stamp/checkpoint/map_fault.hpp>
 
 namespace stamp::checkpoint {

@@ -7,9 +7,7 @@
 
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <stamp/checkpoint/regular_file.hpp>
 #include <utility>

@@ -2,6 +2,9 @@
 // Definitions of <stamp/checkpoint/memory_map.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <stamp/checkpoint/memory_map.hpp>
 
 namespace stamp::checkpoint {

@@ -3,10 +3,8 @@
 // Mirrors the list at the end of CPython's Lib/pickle.py, protocols 0 to 5.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace stamp::checkpoint {
 

@@ -2,7 +2,9 @@
 // Definitions of <stamp/checkpoint/pickle_opcodes.hpp>.
 #pragma once
 
+#include <array>
 #include <stamp/checkpoint/pickle_opcodes.hpp>
+#include <string_view>
 
 namespace stamp::checkpoint {
 

@@ -3,17 +3,12 @@
 // Nothing is ever executed; a call is kept as the name that would be called, and its arguments.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
 #include <span>
 #include <stamp/checkpoint/byte_cursor.hpp>
 #include <stamp/checkpoint/pickle_opcodes.hpp>
 #include <stamp/checkpoint/pickle_stack.hpp>
 #include <stamp/checkpoint/utf8.hpp>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 namespace stamp::checkpoint {
 

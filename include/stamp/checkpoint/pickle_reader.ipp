@@ -2,7 +2,11 @@
 // Definitions of <stamp/checkpoint/pickle_reader.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <stamp/checkpoint/pickle_reader.hpp>
+#include <string_view>
+#include <utility>
 
 namespace stamp::checkpoint {
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <stamp/checkpoint/memory_map.hpp>
 #include <stamp/checkpoint/pth_legacy.hpp>

@@ -3,10 +3,8 @@
 // Mirrors `torch.serialization._legacy_save`.
 #pragma once
 
-#include <limits>
 #include <stamp/checkpoint/pth_zip.hpp>
 #include <string>
-#include <unordered_set>
 
 namespace stamp::checkpoint {
 

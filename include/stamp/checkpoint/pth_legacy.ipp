@@ -2,7 +2,9 @@
 // Definitions of <stamp/checkpoint/pth_legacy.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/checkpoint/pth_legacy.hpp>
+#include <unordered_set>
 
 namespace stamp::checkpoint {
 

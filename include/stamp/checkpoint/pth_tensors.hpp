@@ -3,11 +3,9 @@
 // Mirrors `torch._utils._rebuild_tensor_v2` and `_rebuild_parameter`.
 #pragma once
 
-#include <optional>
 #include <stamp/checkpoint/pth_zip.hpp>
 #include <stamp/checkpoint/safetensors_header.hpp>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 namespace stamp::checkpoint {

@@ -2,7 +2,9 @@
 // Definitions of <stamp/checkpoint/pth_tensors.hpp>.
 #pragma once
 
+#include <optional>
 #include <stamp/checkpoint/pth_tensors.hpp>
+#include <unordered_set>
 
 namespace stamp::checkpoint {
 

@@ -3,11 +3,9 @@
 // Mirrors `torch.serialization._save`.
 #pragma once
 
-#include <algorithm>
 #include <stamp/checkpoint/pth_storages.hpp>
 #include <stamp/checkpoint/zip_directory.hpp>
 #include <string>
-#include <vector>
 
 namespace stamp::checkpoint {
 

@@ -2,7 +2,9 @@
 // Definitions of <stamp/checkpoint/pth_zip.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/checkpoint/pth_zip.hpp>
+#include <vector>
 
 namespace stamp::checkpoint {
 

@@ -7,15 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <filesystem>
 #include <stamp/checkpoint/utf8.hpp>
 #include <stamp/tensor/check.hpp>
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace stamp::checkpoint {

@@ -2,6 +2,9 @@
 // Definitions of <stamp/checkpoint/regular_file.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <stamp/checkpoint/regular_file.hpp>
 
 namespace stamp::checkpoint {

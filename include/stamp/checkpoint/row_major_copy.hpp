@@ -3,7 +3,6 @@
 // Mirrors `torch.Tensor.contiguous`.
 #pragma once
 
-#include <cstring>
 #include <span>
 #include <stamp/checkpoint/pth_tensors.hpp>
 #include <vector>

@@ -2,6 +2,7 @@
 // Definitions of <stamp/checkpoint/row_major_copy.hpp>.
 #pragma once
 
+#include <cstring>
 #include <stamp/checkpoint/row_major_copy.hpp>
 
 namespace stamp::checkpoint {

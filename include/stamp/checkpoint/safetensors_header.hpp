@@ -4,14 +4,11 @@
 // stand in safetensors_layout.hpp.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
 #include <map>
 #include <span>
 #include <stamp/checkpoint/element_names.hpp>
 #include <stamp/checkpoint/safetensors_layout.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace stamp::checkpoint {

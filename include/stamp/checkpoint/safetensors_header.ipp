@@ -2,8 +2,11 @@
 // Definitions of <stamp/checkpoint/safetensors_header.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <stamp/checkpoint/json.hpp>
 #include <stamp/checkpoint/safetensors_header.hpp>
+#include <string_view>
 
 namespace stamp::checkpoint {
 

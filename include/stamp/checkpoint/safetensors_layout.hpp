@@ -3,14 +3,12 @@
 // Mirrors `Metadata::validate` of the safetensors crate, in its order.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <stamp/checkpoint/element_names.hpp>
 #include <stamp/checkpoint/utf8.hpp>
 #include <stamp/tensor/check.hpp>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 namespace stamp::checkpoint {

@@ -2,7 +2,9 @@
 // Definitions of <stamp/checkpoint/safetensors_layout.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/checkpoint/safetensors_layout.hpp>
+#include <tuple>
 
 namespace stamp::checkpoint {
 

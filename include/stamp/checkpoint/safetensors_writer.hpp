@@ -3,8 +3,6 @@
 // Laid out as the reference's `serialize`: widest elements first, then by name, header padded to 8.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -12,8 +10,6 @@
 #include <span>
 #include <stamp/tensor/stored.hpp>
 #include <string>
-#include <string_view>
-#include <unordered_set>
 #include <vector>
 
 namespace stamp::checkpoint {

@@ -2,10 +2,14 @@
 // Definitions of <stamp/checkpoint/safetensors_writer.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <stamp/checkpoint/atomic_file.hpp>
 #include <stamp/checkpoint/safetensors_header.hpp>
 #include <stamp/checkpoint/safetensors_writer.hpp>
+#include <string_view>
+#include <unordered_set>
 
 namespace stamp::checkpoint {
 

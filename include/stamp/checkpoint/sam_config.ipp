@@ -2,6 +2,7 @@
 // Definitions of <stamp/checkpoint/sam_config.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/checkpoint/config.hpp>
 #include <stamp/checkpoint/json_fields.hpp>
 #include <stamp/checkpoint/sam_config.hpp>

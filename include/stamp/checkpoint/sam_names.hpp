@@ -3,7 +3,6 @@
 // `SamModel`. Mirrors modeling/*.py of segment-anything and modeling_sam.py of transformers 4.57.1.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>

@@ -2,6 +2,7 @@
 // Definitions of <stamp/checkpoint/sam_names.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/checkpoint/sam_names.hpp>
 
 namespace stamp::checkpoint {

@@ -3,8 +3,6 @@
 // normalisation weights that are all zero.
 #pragma once
 
-#include <bit>
-#include <cstdint>
 #include <cstring>
 #include <stamp/checkpoint/utf8.hpp>
 #include <stamp/tensor/stored.hpp>

@@ -2,6 +2,7 @@
 // Definitions of <stamp/checkpoint/scan.hpp>.
 #pragma once
 
+#include <cstdint>
 #include <stamp/checkpoint/scan.hpp>
 
 namespace stamp::checkpoint {

@@ -3,7 +3,6 @@
 // model.safetensors.index.json names. Files are opened once and then used by descriptor only.
 #pragma once
 
-#include <algorithm>
 #include <deque>
 #include <filesystem>
 #include <functional>

@@ -2,6 +2,7 @@
 // Definitions of <stamp/checkpoint/shards.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/checkpoint/json_fields.hpp>
 #include <stamp/checkpoint/shards.hpp>
 

@@ -3,13 +3,9 @@
 // member lie, so that they are used in place. Mirrors PKWARE's APPNOTE 6.3, sections 4.3 and 4.5.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <set>
 #include <stamp/checkpoint/utf8.hpp>
 #include <stamp/checkpoint/zip_end.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace stamp::checkpoint {

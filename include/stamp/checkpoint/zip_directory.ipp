@@ -2,7 +2,11 @@
 // Definitions of <stamp/checkpoint/zip_directory.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+#include <set>
 #include <stamp/checkpoint/zip_directory.hpp>
+#include <string_view>
 
 namespace stamp::checkpoint {
 

@@ -3,9 +3,7 @@
 // run-length), 16, 24 and 32 bits, rows in either direction. Mirrors PIL/BmpImagePlugin.py.
 #pragma once
 
-#include <algorithm>
 #include <array>
-#include <bit>
 #include <stamp/image/byte_reader.hpp>
 #include <stamp/image/image.hpp>
 

@@ -2,6 +2,8 @@
 // Definitions of <stamp/image/bmp.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <stamp/image/bmp.hpp>
 
 namespace stamp::detail {

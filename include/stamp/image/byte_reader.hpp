@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <span>
 #include <stamp/tensor/check.hpp>
-#include <string>
 #include <string_view>
 
 namespace stamp::detail {

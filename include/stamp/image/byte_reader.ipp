@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stamp/image/byte_reader.hpp>
+#include <string>
 
 namespace stamp::detail {
 

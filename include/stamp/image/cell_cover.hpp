@@ -2,7 +2,6 @@
 // A mask seen through a coarse grid: the best that a model which fills cells could know of it.
 #pragma once
 
-#include <cmath>
 #include <stamp/image/upsample.hpp>
 #include <vector>
 

@@ -2,6 +2,8 @@
 // Definitions of <stamp/image/cell_cover.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <stamp/image/cell_cover.hpp>
 
 namespace stamp {

@@ -2,6 +2,7 @@
 // Definitions of <stamp/image/draw.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/image/draw.hpp>
 
 namespace stamp {

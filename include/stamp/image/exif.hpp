@@ -5,7 +5,6 @@
 
 #include <stamp/image/byte_reader.hpp>
 #include <stamp/image/image.hpp>
-#include <utility>
 
 namespace stamp {
 

@@ -2,6 +2,8 @@
 // Definitions of <stamp/image/file_bytes.hpp>.
 #pragma once
 
+#include <cerrno>
+#include <cstring>
 #include <stamp/checkpoint/utf8.hpp>
 #include <stamp/image/file_bytes.hpp>
 

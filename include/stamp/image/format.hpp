@@ -2,9 +2,7 @@
 // Which format a file is, told from its first bytes, never from its name.
 #pragma once
 
-#include <algorithm>
 #include <stamp/image/byte_reader.hpp>
-#include <string>
 #include <string_view>
 
 namespace stamp {

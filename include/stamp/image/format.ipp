@@ -2,7 +2,9 @@
 // Definitions of <stamp/image/format.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/image/format.hpp>
+#include <string>
 
 namespace stamp {
 

@@ -2,7 +2,6 @@
 // The markers of a JPEG file (ITU-T T.81 annex B): its size, scans, EXIF and end, without decoding.
 #pragma once
 
-#include <cstring>
 #include <stamp/image/byte_reader.hpp>
 #include <stamp/image/exif.hpp>
 #include <stamp/image/format.hpp>

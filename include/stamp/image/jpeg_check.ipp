@@ -2,6 +2,7 @@
 // Definitions of <stamp/image/jpeg_check.hpp>.
 #pragma once
 
+#include <cstring>
 #include <stamp/image/jpeg_check.hpp>
 
 namespace stamp::detail {

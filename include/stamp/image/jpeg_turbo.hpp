@@ -4,7 +4,6 @@
 #pragma once
 
 #include <csetjmp>
-#include <cstddef>
 #include <cstdio>  // jpeglib.h forgets it
 
 #include <jpeglib.h>

@@ -2,6 +2,7 @@
 // Definitions of <stamp/image/jpeg_turbo.hpp>.
 #pragma once
 
+#include <cstddef>
 #include <stamp/image/jpeg_turbo.hpp>
 
 namespace stamp::detail {

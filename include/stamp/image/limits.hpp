@@ -2,9 +2,7 @@
 // How large a picture may be; asked of its header before any of its pixels is decoded.
 #pragma once
 
-#include <algorithm>
 #include <stamp/tensor/check.hpp>
-#include <string>
 
 namespace stamp {
 

@@ -2,7 +2,9 @@
 // Definitions of <stamp/image/limits.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/image/limits.hpp>
+#include <string>
 
 namespace stamp {
 

@@ -3,10 +3,7 @@
 // outlines (Cheng, Girshick, Dollár, Berg, Kirillov: "Boundary IoU", 2021).
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <stamp/image/image.hpp>
-#include <string>
 
 namespace stamp {
 

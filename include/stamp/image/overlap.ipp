@@ -2,7 +2,10 @@
 // Definitions of <stamp/image/overlap.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <stamp/image/overlap.hpp>
+#include <string>
 
 namespace stamp {
 

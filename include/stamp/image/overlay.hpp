@@ -2,7 +2,6 @@
 // The picture with every mask tinted, outlined and numbered: what a person looks at first.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <stamp/image/distance.hpp>
 #include <stamp/image/draw.hpp>

@@ -2,6 +2,8 @@
 // Definitions of <stamp/image/overlay.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <stamp/image/overlay.hpp>
 
 namespace stamp {

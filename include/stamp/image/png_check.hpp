@@ -3,7 +3,6 @@
 // Nothing is inflated here; what comes out has been checked and is safe to decode.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <stamp/image/byte_reader.hpp>
 #include <stamp/image/crc32.hpp>

@@ -2,6 +2,7 @@
 // Definitions of <stamp/image/png_check.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/image/png_check.hpp>
 
 namespace stamp::detail {

@@ -4,7 +4,6 @@
 // The zlib stream is inflated by stb_image; the rest is here because stb differs in those rules.
 #pragma once
 
-#include <limits>
 #include <stamp/image/png_check.hpp>
 
 namespace stamp::detail {

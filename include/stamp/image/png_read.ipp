@@ -2,6 +2,8 @@
 // Definitions of <stamp/image/png_read.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <stamp/image/detail/stb_image.hpp>
 #include <stamp/image/png_read.hpp>
 

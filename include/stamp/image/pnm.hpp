@@ -2,8 +2,6 @@
 // Netpbm pictures P1 to P6 to RGB with Pillow's pixels. Mirrors PIL/PpmImagePlugin.py.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <stamp/image/byte_reader.hpp>
 #include <stamp/image/image.hpp>
 

@@ -2,6 +2,8 @@
 // Definitions of <stamp/image/pnm.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <stamp/image/pnm.hpp>
 
 namespace stamp::detail {

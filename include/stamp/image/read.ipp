@@ -11,6 +11,7 @@
 #include <stamp/image/png_read.hpp>
 #include <stamp/image/pnm.hpp>
 #include <stamp/image/read.hpp>
+#include <utility>
 #ifdef STAMP_HAS_LIBJPEG
 #include <stamp/image/jpeg_turbo.hpp>
 #endif

@@ -3,11 +3,9 @@
 // runs of 0, 1, 0, ... down the columns; from the third on as differences; 5 bits a character.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <stamp/image/image.hpp>
 #include <string>
-#include <string_view>
 
 namespace stamp {
 

@@ -2,6 +2,7 @@
 // Definitions of <stamp/image/run_length.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/image/run_length.hpp>
 
 namespace stamp {

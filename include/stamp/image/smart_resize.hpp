@@ -2,10 +2,7 @@
 // The size at which Qwen2-VL looks at a picture (image_processing_qwen2_vl.py, smart_resize).
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <stamp/tensor/check.hpp>
-#include <string>
 
 namespace stamp {
 

@@ -2,7 +2,10 @@
 // Definitions of <stamp/image/smart_resize.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <stamp/image/smart_resize.hpp>
+#include <string>
 
 namespace stamp {
 

@@ -3,8 +3,6 @@
 // picture, whose aspect ratio differs a little, so each axis is stretched on its own.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <span>
 #include <stamp/image/image.hpp>
 #include <string_view>

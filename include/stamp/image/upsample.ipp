@@ -2,6 +2,8 @@
 // Definitions of <stamp/image/upsample.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <stamp/image/upsample.hpp>
 
 namespace stamp {

@@ -4,9 +4,7 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <stamp/image/image.hpp>
-#include <string>
 
 namespace stamp {
 

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <span>
 #include <stamp/image/detail/stb_image_write.hpp>
 #include <stamp/image/write.hpp>
+#include <string>
 
 namespace stamp {
 

@@ -3,8 +3,6 @@
 // SamBackend has; an engine's own fits better and is taken (ops/fused.hpp).
 #pragma once
 
-#include <cstdint>
-#include <span>
 #include <stamp/ops/fused.hpp>
 #include <stamp/ops/sam_backend.hpp>
 #include <stamp/tensor/reshape.hpp>

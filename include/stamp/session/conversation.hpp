@@ -2,6 +2,7 @@
 // Rounds of questions about images: text and pictures in, text and masks out.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <stamp/image/run_length.hpp>

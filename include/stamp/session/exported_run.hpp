@@ -2,9 +2,7 @@
 // A run that PyTorch made and export_activations.py wrote: its inputs, and what it must give.
 #pragma once
 
-#include <cstring>
 #include <filesystem>
-#include <map>
 #include <stamp/checkpoint/safetensors.hpp>
 #include <stamp/session/parity.hpp>
 #include <stamp/session/replay.hpp>

@@ -2,6 +2,9 @@
 // Definitions of <stamp/session/exported_run.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cstring>
+#include <limits>
 #include <stamp/session/exported_run.hpp>
 
 namespace stamp {

@@ -2,6 +2,7 @@
 // Definitions of <stamp/session/exported_sam_run.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/session/exported_sam_run.hpp>
 
 namespace stamp {

@@ -2,6 +2,7 @@
 // Definitions of <stamp/session/parity.hpp>.
 #pragma once
 
+#include <optional>
 #include <stamp/session/parity.hpp>
 
 namespace stamp {

@@ -2,6 +2,7 @@
 // A run of SAM in which nothing is chosen: a picture and a prompt, every named activation.
 #pragma once
 
+#include <algorithm>
 #include <stamp/session/exported_sam_run.hpp>
 #include <stamp/session/sam_model.hpp>
 

@@ -7,7 +7,6 @@
 #include <stamp/checkpoint/sam_config.hpp>
 #include <stamp/checkpoint/sam_weights.hpp>
 #include <stamp/sam.hpp>
-#include <thread>
 
 namespace stamp {
 

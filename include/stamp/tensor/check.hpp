@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstddef>
-#include <limits>
 #include <span>
 #include <stdexcept>
 #include <string>

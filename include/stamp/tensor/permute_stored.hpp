@@ -2,6 +2,7 @@
 // A stored tensor with its axes in another order, or several times over, in memory of its own.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <stamp/tensor/stored.hpp>

@@ -3,7 +3,6 @@
 // Models are bound to stored tensors; they never learn which file format those came from.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stamp/text/added_tokens.hpp>
+#include <utility>
 
 namespace stamp::text {
 

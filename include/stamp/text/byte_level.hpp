@@ -4,8 +4,6 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
-#include <optional>
 #include <stamp/text/utf8.hpp>
 #include <string>
 #include <string_view>

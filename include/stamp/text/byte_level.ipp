@@ -2,6 +2,7 @@
 // Definitions of <stamp/text/byte_level.hpp>.
 #pragma once
 
+#include <cstddef>
 #include <stamp/text/byte_level.hpp>
 
 namespace stamp::text {

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <queue>
 #include <span>
 #include <stamp/text/vocabulary.hpp>
 #include <unordered_map>

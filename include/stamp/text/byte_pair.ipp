@@ -2,6 +2,7 @@
 // Definitions of <stamp/text/byte_pair.hpp>.
 #pragma once
 
+#include <queue>
 #include <stamp/text/byte_pair.hpp>
 
 namespace stamp::text {

@@ -4,12 +4,10 @@
 // and the expansion of <|image_pad|> in transformers' processing_qwen2_vl.py.
 #pragma once
 
-#include <algorithm>
 #include <stamp/tensor/check.hpp>
 #include <stamp/text/tokenizer.hpp>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 

@@ -2,7 +2,9 @@
 // Definitions of <stamp/text/chat_template.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/text/chat_template.hpp>
+#include <utility>
 
 namespace stamp::text {
 

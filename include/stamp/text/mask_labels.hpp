@@ -3,7 +3,6 @@
 // released code gives masks no names.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>

@@ -2,6 +2,7 @@
 // Definitions of <stamp/text/mask_labels.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/text/mask_labels.hpp>
 
 namespace stamp::text {

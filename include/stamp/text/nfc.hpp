@@ -4,14 +4,11 @@
 #pragma once
 
 #include <utf8proc.h>
-#include <algorithm>
-#include <cstddef>
 #include <stamp/tensor/check.hpp>
 #include <stamp/text/unicode.hpp>
 #include <stamp/text/utf8.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace stamp::text {
 

@@ -2,7 +2,10 @@
 // Definitions of <stamp/text/nfc.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <stamp/text/nfc.hpp>
+#include <vector>
 
 namespace stamp::text {
 

@@ -3,7 +3,6 @@
 // Only what means the same, or can be made to, passes; everything else is refused by name.
 #pragma once
 
-#include <cstddef>
 #include <stamp/tensor/check.hpp>
 #include <stamp/text/unicode.hpp>
 #include <stamp/text/utf8.hpp>

@@ -2,6 +2,7 @@
 // Definitions of <stamp/text/oniguruma.hpp>.
 #pragma once
 
+#include <cstddef>
 #include <stamp/text/oniguruma.hpp>
 
 namespace stamp::text {

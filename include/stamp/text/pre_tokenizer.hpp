@@ -8,7 +8,6 @@
 #include <stamp/text/regex.hpp>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace stamp::text {

@@ -15,7 +15,6 @@
 #include <stamp/tensor/check.hpp>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace stamp::text {
 

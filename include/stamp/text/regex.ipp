@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stamp/text/regex.hpp>
+#include <utility>
 
 namespace stamp::text {
 

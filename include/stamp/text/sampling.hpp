@@ -3,18 +3,12 @@
 // repetition penalty, then (only when sampling) temperature, top-k, top-p, and a draw.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
-#include <numeric>
 #include <random>
 #include <span>
 #include <stamp/tensor/check.hpp>
 #include <stamp/text/vocabulary.hpp>
-#include <string>
 #include <vector>
 
 namespace stamp::text {

@@ -2,7 +2,13 @@
 // Definitions of <stamp/text/sampling.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <numeric>
 #include <stamp/text/sampling.hpp>
+#include <string>
 
 namespace stamp::text {
 

@@ -3,10 +3,7 @@
 // Order: added tokens, normalisation, added tokens of the normalised kind, words, bytes, merges.
 #pragma once
 
-#include <algorithm>
 #include <array>
-#include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <stamp/tensor/check.hpp>
@@ -19,7 +16,6 @@
 #include <stamp/text/vocabulary.hpp>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace stamp::text {

@@ -2,7 +2,10 @@
 // Definitions of <stamp/text/tokenizer.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <stamp/text/tokenizer.hpp>
+#include <utility>
 
 namespace stamp::text {
 

@@ -2,6 +2,7 @@
 // Definitions of <stamp/text/tokenizer_file.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <set>

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <set>
 #include <stamp/checkpoint/json.hpp>
 #include <stamp/text/tokenizer_parts.hpp>
 #include <string>

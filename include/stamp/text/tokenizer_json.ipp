@@ -2,6 +2,7 @@
 // Definitions of <stamp/text/tokenizer_json.hpp>.
 #pragma once
 
+#include <set>
 #include <stamp/text/tokenizer_json.hpp>
 
 namespace stamp::text::detail {

@@ -3,12 +3,9 @@
 // checked before it is believed. Shared by both file layouts; see tokenizer_file.hpp.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <stamp/tensor/check.hpp>
 #include <stamp/text/tokenizer.hpp>
 #include <string>

@@ -2,7 +2,10 @@
 // Definitions of <stamp/text/tokenizer_parts.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <stamp/text/tokenizer_parts.hpp>
+#include <utility>
 
 namespace stamp::text::detail {
 

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
-#include <string>
-#include <string_view>
 
 namespace stamp::text {
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <stamp/checkpoint/utf8.hpp>
 #include <stamp/tensor/check.hpp>
 #include <string>

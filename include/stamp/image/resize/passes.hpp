@@ -3,6 +3,7 @@
 // the order of Pillow 12 and of torch. A pass is left out where its axis keeps its size.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <stamp/image/resize/filter.hpp>
 

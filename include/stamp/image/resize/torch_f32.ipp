@@ -2,6 +2,7 @@
 // Definitions of <stamp/image/resize/torch_f32.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/image/resize/torch_f32.hpp>
 
 namespace stamp::detail {

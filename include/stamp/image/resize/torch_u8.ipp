@@ -2,6 +2,7 @@
 // Definitions of <stamp/image/resize/torch_u8.hpp>.
 #pragma once
 
+#include <algorithm>
 #include <stamp/image/resize/torch_u8.hpp>
 
 namespace stamp::detail {

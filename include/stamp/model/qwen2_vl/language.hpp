@@ -3,7 +3,6 @@
 // Mirrors Qwen2VLTextModel of transformers' modeling_qwen2_vl.py.
 #pragma once
 
-#include <span>
 #include <stamp/model/qwen2_vl/config.hpp>
 #include <stamp/nn/attention.hpp>
 #include <stamp/nn/embedding.hpp>

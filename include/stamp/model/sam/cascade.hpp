@@ -4,6 +4,7 @@
 // the loop of STAMP's released evaluation (eval/utils.py, run_seg_ref.py).
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <random>

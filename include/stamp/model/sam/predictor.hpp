@@ -3,7 +3,6 @@
 // Mirrors segment_anything/predictor.py.
 #pragma once
 
-#include <cmath>
 #include <optional>
 #include <stamp/model/sam/sam.hpp>
 #include <stamp/model/sam/transforms.hpp>
