@@ -64,7 +64,7 @@ struct LanguageModel {
 
   /// The residual stream x [Tokens, Hidden] through all layers, in place. The cache must have
   /// room for slots [slot, slot + Tokens).
-  template <class Slot, MaskPolicy Mask, class T = NoTap>
+  template <class Slot, MaskPolicy Mask, Tap<B> T = NoTap>
   void operator()(B& engine, Activation<B, Tokens, Hidden> x, const Rotary<B, Tokens>& at,
                   KvCache<B>& cache, Slot slot, Mask mask, const T& tap = {}) const {
     for (std::size_t layer = 0; layer < layers.size(); ++layer) {

@@ -101,7 +101,7 @@ struct VisionTower {
   }
 
   /// Merged features F_p, [Tokens, Hidden] with Tokens = Σ t·h·w / merge² over `grids`, into `y`.
-  template <PixelWriter<B> Write, class T = NoTap>
+  template <PixelWriter<B> Write, Tap<B> T = NoTap>
   void operator()(B& engine, Activation<B, Tokens, Hidden> y, const Write& write,
                   std::span<const PatchGrid> grids, const T& tap = {}) const {
     const auto frame = engine.frame();
@@ -127,7 +127,7 @@ struct VisionTower {
     tap.record(engine, "merger", y);
   }
   /// The same with pixel_values that lie in host memory.
-  template <class T = NoTap>
+  template <Tap<B> T = NoTap>
   void operator()(B& engine, Activation<B, Tokens, Hidden> y, std::span<const float> pixel_values,
                   std::span<const PatchGrid> grids, const T& tap = {}) const {
     const auto upload = [&](B& to, Activation<B, Patches, PatchLength> pixels) {

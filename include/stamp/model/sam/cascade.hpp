@@ -108,7 +108,7 @@ struct Refinement {
 /// Refines `coarse`, a mask of the predictor's picture, from given points of the square. An empty
 /// mask is not refined, nor is one whose logits come out not finite; the result says so. Throws
 /// Error{usage} for a mask of another size than the picture's, or without an image.
-template <SamBackend B, class T = NoTap>
+template <SamBackend B, Tap<B> T = NoTap>
 [[nodiscard]] Refinement cascade_from(Predictor<B>& predictor, const Bitmap& coarse,
                                       std::span<const Point> points,
                                       const CascadeOptions& options = {}, const T& tap = {}) {
@@ -154,7 +154,7 @@ template <SamBackend B, class T = NoTap>
 }
 
 /// The same with points that are drawn from the mask.
-template <SamBackend B, class T = NoTap>
+template <SamBackend B, Tap<B> T = NoTap>
 [[nodiscard]] Refinement cascade(Predictor<B>& predictor, const Bitmap& coarse,
                                  const CascadeOptions& options = {}, const T& tap = {}) {
   if (!predictor.image()) fail(Fault::usage, "cascade: expected an image, found none set");

@@ -243,7 +243,7 @@ struct ImageEncoder {
 
   /// Features of an image, [Pixels = grid², Channels], into `y`. `pixels` are normalised and
   /// padded, [image_size, image_size, 3] (transforms.hpp).
-  template <class T = NoTap>
+  template <Tap<B> T = NoTap>
   void operator()(B& engine, Activation<B, Pixels, Channels> y, std::span<const float> pixels,
                   const T& tap = {}) const {
     const auto frame = engine.frame();

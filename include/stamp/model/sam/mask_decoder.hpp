@@ -89,7 +89,7 @@ struct MaskDecoder {
 
   /// `image` and `positions` [Pixels, Channels] are the encoder's features and where they stand, of
   /// a square map; `sparse` [Tokens, Channels] and `dense` [Pixels, Channels] the prompt.
-  template <class T = NoTap>
+  template <Tap<B> T = NoTap>
   [[nodiscard]] LowResMasks<typename B::Number> operator()(
       B& engine, View<const typename B::Element, Pixels, Channels> image,
       View<const typename B::Element, Pixels, Channels> positions,

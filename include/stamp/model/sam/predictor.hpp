@@ -27,7 +27,7 @@ class Predictor {
 
   /// Encodes a picture and keeps what is found; prompts are about the last one. Throws
   /// Error{input} for a picture without pixels.
-  template <class T = NoTap>
+  template <Tap<B> T = NoTap>
   void set_image(const Image& image, const T& tap = {}) {
     const Config& config = sam_.config;
     const Frame placed(image.width, image.height, config.vision.image_size);
@@ -68,7 +68,7 @@ class Predictor {
 
   /// Masks for one prompt. Throws Error{usage} before set_image, for an empty prompt, and for mask
   /// logits of another size than mask_side².
-  template <class T = NoTap>
+  template <Tap<B> T = NoTap>
   [[nodiscard]] Prediction<Number> predict(const Prompt& prompt, MaskChoice choice,
                                            const T& tap = {}) {
     const Frame& placed = frame();

@@ -184,7 +184,7 @@ struct TwoWayTransformer {
 
   /// `queries` [Tokens, Channels] hold the prompt at first and `keys` [Pixels, Channels] the image;
   /// both in place.
-  template <class T = NoTap>
+  template <Tap<B> T = NoTap>
   void operator()(B& engine, Activation<B, Tokens, Channels> queries,
                   Activation<B, Pixels, Channels> keys, const PlaceCodes<B>& at,
                   const T& tap = {}) const {

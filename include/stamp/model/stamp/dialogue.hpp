@@ -39,7 +39,7 @@ class Dialogue {
   /// Runs the vision tower over images that the next `read` will name, and keeps their merged
   /// features F: masks are made from them without a second run. `pixel_values` as in VisionTower:
   /// numbers, or what writes them into the engine's memory.
-  template <class Values = std::span<const float>, class T = NoTap>
+  template <class Values = std::span<const float>, Tap<B> T = NoTap>
   void look(const Values& pixel_values, std::span<const qwen2_vl::PatchGrid> grids,
             const T& tap = {}) {
     if (grids.empty()) fail(Fault::usage, "look: expected at least one image, found none");
@@ -55,7 +55,7 @@ class Dialogue {
 
   /// Adds tokens to the dialogue in one causal pass. Returns the scores of the token that follows
   /// ids[scores_of], [Vocab]. Image tokens take the features of the last `look`.
-  template <class T = NoTap>
+  template <Tap<B> T = NoTap>
   std::vector<Number> read(std::span<const std::int32_t> ids, Index scores_of, const T& tap = {}) {
     flush(tap);
     const auto positions =
@@ -75,7 +75,7 @@ class Dialogue {
   /// Phase 1: picks tokens from `scores` on until `stop` or until `limit` tokens are picked.
   /// `pick(scores, dialogue)` chooses, `said(id)` hears every choice. The last token is remembered
   /// and runs through the model when something needs its keys.
-  template <class Pick, class Said, class T = NoTap>
+  template <class Pick, class Said, Tap<B> T = NoTap>
   std::vector<std::int32_t> generate(std::vector<Number> scores, std::int32_t stop, Index limit,
                                      const Pick& pick, const Said& said, const T& tap = {}) {
     const auto choose = [&](std::size_t row) {
@@ -87,7 +87,7 @@ class Dialogue {
   /// The same, where the first of the largest scores is picked: they stay in the engine's memory,
   /// and the answer is that of a `pick` that finds it. Error{failure} where a score is NaN or +inf,
   /// or none is above -inf.
-  template <class Said, class T = NoTap>
+  template <class Said, Tap<B> T = NoTap>
   std::vector<std::int32_t> generate_greedily(std::vector<Number> scores, std::int32_t stop,
                                               Index limit, const Said& said, const T& tap = {}) {
     largest_.assign(1, place_of_largest(std::span<const Number>(scores)));
@@ -114,13 +114,13 @@ class Dialogue {
   [[nodiscard]] Index decode_passes() const { return passes_; }
 
   /// Phase 2 for one object: the mask of the `<|seg|>` at position `token` of the dialogue.
-  template <class T = NoTap>
+  template <Tap<B> T = NoTap>
   [[nodiscard]] MaskLogits<Number> segment(Index token, MaskPositions where, const T& tap = {}) {
     return std::move(segment(std::span<const Index>(&token, 1), where, tap).front());
   }
 
   /// Phase 2 for several objects in ONE pass; the logits of one pass each, to the rounding of sums.
-  template <class T = NoTap>
+  template <Tap<B> T = NoTap>
   [[nodiscard]] std::vector<MaskLogits<Number>> segment(std::span<const Index> tokens,
                                                         MaskPositions where, const T& tap = {}) {
     if (tokens.empty()) return {};

@@ -30,7 +30,7 @@ struct MaskRequest {
 /// left as it was. `image` is F, [N, Hidden]; `columns` the width of its grid. The cache must
 /// have room_for (steps.hpp) objects · N slots behind the dialogue. `steps` and `turns` are the
 /// dialogue's.
-template <PositionPolicy Where, Backend B, class T = NoTap>
+template <PositionPolicy Where, Backend B, Tap<B> T = NoTap>
 [[nodiscard]] std::vector<typename B::Number> mask_pass(
     B& engine, const Stamp<B>& stamp, KvCache<B>& cache, Steps<B>& steps,
     qwen2_vl::TextTurns<B>& turns, std::span<const MaskRequest> objects,

@@ -5,6 +5,7 @@
 
 #include <span>
 #include <stamp/nn/kv_cache.hpp>
+#include <stamp/observe/tap.hpp>
 #include <stamp/ops/replay.hpp>
 #include <vector>
 
@@ -35,7 +36,7 @@ template <Backend B>
 class Steps {
  public:
   /// A causal pass of rows x behind what the cache holds, of which `scored` are scored.
-  template <class T, class Pass>
+  template <Tap<B> T, class Pass>
   void words(B& engine, const KvCache<B>& cache, Activation<B, Tokens, Hidden> x, KeyRange scored,
              const T& tap, const Pass& pass) {
     const Index first = cache.length();
@@ -60,7 +61,7 @@ class Steps {
   }
 
   /// A pass of mask tokens x, `masks` an object, each of which sees one of `histories`.
-  template <class T, class Pass>
+  template <Tap<B> T, class Pass>
   void masks(B& engine, const KvCache<B>& cache, Activation<B, Tokens, Hidden> x, Index masks,
              std::span<const std::int32_t> histories, const T& tap, const Pass& pass) {
     const Index first = cache.length();
