@@ -163,9 +163,8 @@ struct TransposedConvolution {
       shuffle.push_back(
           static_cast<std::int32_t>(from * cells + row % kernel * kernel + column % kernel));
     }
-    auto index = engine.template allocate<std::int32_t>(y.template axis_at<0>());
-    engine.upload(index, std::span<const std::int32_t>(shuffle));
-    gather_rows(engine, y, View<const typename B::Element, Pixels, Channels>(cell_rows), index);
+    gather_rows(engine, y, View<const typename B::Element, Pixels, Channels>(cell_rows),
+                row_numbers(engine, y.template axis_at<0>(), shuffle));
     return y;
   }
 

@@ -48,26 +48,15 @@ class KvCache {
   /// Forgets all but the first `length` tokens.
   void truncate(Index length) { length_ = std::min(length, length_); }
 
-  /// The dialogue as it was at a token: its first history() slots are visible, and scratch slots
-  /// start at first(), behind everything that was said later, so nothing is overwritten.
-  class Branch {
-   public:
-    Branch(Index history, Index first) : history_(history), first_(first) {}
-    [[nodiscard]] Index history() const { return history_; }
-    [[nodiscard]] Index first() const { return first_; }
-
-   private:
-    Index history_;
-    Index first_;
-  };
-
-  /// Throws Error{usage} when `history` is not within the dialogue.
-  [[nodiscard]] Branch branch(Index history) const {
+  /// How many slots a pass sees that branches off the dialogue after its first `history` tokens.
+  /// What such a pass writes stands from length() on, behind everything that was said later, so
+  /// that nothing is overwritten. Throws Error{usage} when `history` is not within the dialogue.
+  [[nodiscard]] Index branch(Index history) const {
     if (history < 0 || history > length_) {
       fail(Fault::usage, "KvCache::branch: expected a length up to " + std::to_string(length_) +
                              ", found " + std::to_string(history));
     }
-    return Branch(history, length_);
+    return history;
   }
 
  private:

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <span>
 #include <stamp/model/sam/config.hpp>
+#include <stamp/model/sam/mlp_block.hpp>
 #include <stamp/model/sam/window.hpp>
 #include <stamp/nn/layer_norm.hpp>
 #include <stamp/observe/tap.hpp>
@@ -26,8 +27,10 @@ struct RelativeTable {
 
   RelativeTable(Index side, HeadDim head_dim) : offsets{2 * side - 1}, dim(head_dim) {}
 
-  /// query [Row, Heads, HeadDim], dense, to its product with every row of the table,
-  /// [Row·Heads, Offsets]. The query is not scaled.
+  /// query [Tokens, HeadDim], dense, the heads of every position one after another (Tokens = Row ·
+  /// Heads), to query · weightᵀ, a new activation [Tokens, Offsets]. The query is not scaled.
+  /// The product that add_decomposed_rel_pos takes with the rows of get_rel_pos; with all rows of
+  /// the table at once, attention picks the offset (ops/relative_position.hpp).
   [[nodiscard]] Activation<B, Tokens, Offsets> operator()(
       B& engine, View<const typename B::Element, Tokens, HeadDim> query) const {
     auto y = engine.template allocate<typename B::Element>(query.template axis<Tokens>(), offsets);
@@ -115,36 +118,12 @@ struct ImageAttention {
   }
 };
 
-/// MLPBlock with GELU: lin2(gelu(lin1(x))).
-template <SamBackend B>
-struct GeluMlp {
-  Linear<B, VisionHidden, VisionFfn> lin1;
-  Linear<B, VisionFfn, VisionHidden> lin2;
-
-  static constexpr auto parts =
-      std::tuple{Part{"lin1", &GeluMlp::lin1}, Part{"lin2", &GeluMlp::lin2}};
-
-  explicit GeluMlp(const VisionConfig& c)
-      : lin1(VisionHidden{c.hidden_size}, VisionFfn{c.mlp_dim}),
-        lin2(VisionFfn{c.mlp_dim}, VisionHidden{c.hidden_size}) {}
-
-  /// y += mlp(x), both [Patches, VisionHidden].
-  template <class T>
-  void operator()(B& engine, Activation<B, Patches, VisionHidden> y,
-                  View<T, Patches, VisionHidden> x) const {
-    const auto frame = engine.frame();
-    const auto inner = lin1(engine, x);
-    gelu(engine, inner);
-    matmul_add(engine, y, inner, lin2.weight, lin2.bias);
-  }
-};
-
 /// Block: x += attn(norm1(x)), in windows or over the whole image; x += mlp(norm2(x)).
 template <SamBackend B>
 struct ImageBlock {
   LayerNorm<B, VisionHidden> norm1, norm2;
   ImageAttention<B> attn;
-  GeluMlp<B> mlp;
+  MlpBlock<B, VisionHidden, VisionFfn, Gelu> mlp;
 
   static constexpr auto parts =
       std::tuple{Part{"norm1", &ImageBlock::norm1}, Part{"norm2", &ImageBlock::norm2},
@@ -154,7 +133,7 @@ struct ImageBlock {
       : norm1(VisionHidden{c.hidden_size}, c.layer_norm_eps),
         norm2(VisionHidden{c.hidden_size}, c.layer_norm_eps),
         attn(c, global ? c.grid() : c.window_size),
-        mlp(c) {}
+        mlp(VisionHidden{c.hidden_size}, VisionFfn{c.mlp_dim}) {}
 
   /// x [Patches, VisionHidden], in place.
   void operator()(B& engine, Activation<B, Patches, VisionHidden> x,

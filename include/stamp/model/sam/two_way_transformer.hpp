@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <stamp/model/sam/config.hpp>
+#include <stamp/model/sam/mlp_block.hpp>
 #include <stamp/nn/layer_norm.hpp>
 #include <stamp/nn/linear.hpp>
 #include <stamp/observe/tap.hpp>
@@ -84,29 +85,6 @@ struct PromptAttention {
   }
 };
 
-/// MLPBlock with ReLU: lin2(relu(lin1(x))).
-template <SamBackend B>
-struct ReluMlp {
-  Linear<B, Channels, Ffn> lin1;
-  Linear<B, Ffn, Channels> lin2;
-
-  static constexpr auto parts =
-      std::tuple{Part{"lin1", &ReluMlp::lin1}, Part{"lin2", &ReluMlp::lin2}};
-
-  explicit ReluMlp(const MaskDecoderConfig& c)
-      : lin1(Channels{c.hidden_size}, Ffn{c.mlp_dim}),
-        lin2(Ffn{c.mlp_dim}, Channels{c.hidden_size}) {}
-
-  /// y += mlp(x), both [Tokens, Channels]; x may be y.
-  template <class T>
-  void operator()(B& engine, Activation<B, Tokens, Channels> y, View<T, Tokens, Channels> x) const {
-    const auto frame = engine.frame();
-    const auto inner = lin1(engine, x);
-    relu(engine, inner);
-    matmul_add(engine, y, inner, lin2.weight, lin2.bias);
-  }
-};
-
 /// What the two sides of the transformer are told apart by: where they stand.
 template <SamBackend B>
 struct PlaceCodes {
@@ -119,7 +97,7 @@ template <SamBackend B>
 struct TwoWayBlock {
   PromptAttention<B> self_attn, cross_attn_token_to_image, cross_attn_image_to_token;
   LayerNorm<B, Channels> norm1, norm2, norm3, norm4;
-  ReluMlp<B> mlp;
+  MlpBlock<B, Channels, Ffn, Relu> mlp;
   bool first;  ///< the first block attends among the bare prompt and replaces it
 
   static constexpr auto parts =
@@ -140,7 +118,7 @@ struct TwoWayBlock {
         norm2(Channels{c.hidden_size}, transformer_norm_eps),
         norm3(Channels{c.hidden_size}, transformer_norm_eps),
         norm4(Channels{c.hidden_size}, transformer_norm_eps),
-        mlp(c),
+        mlp(Channels{c.hidden_size}, Ffn{c.mlp_dim}),
         first(is_first) {}
 
   /// queries [Tokens, Channels] and keys [Pixels, Channels], both in place.

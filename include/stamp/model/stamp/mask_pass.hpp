@@ -51,7 +51,7 @@ template <PositionPolicy Where, Backend B, Tap<B> T = NoTap>
     for (Index cell = 0; cell < cells; ++cell) {
       positions.push_back(Where::at(request.base, cell, columns));
     }
-    histories.push_back(static_cast<std::int32_t>(cache.branch(request.history).history()));
+    histories.push_back(static_cast<std::int32_t>(cache.branch(request.history)));
   }
   tap.record(engine, "embeddings", x);
 
