@@ -8,6 +8,7 @@
 
 namespace stamp {
 
+/// How an overlay is drawn.
 struct OverlayOptions {
   float tint = 0.42F;      ///< share of the mask's colour in its pixels
   float line = 0;          ///< width of the outline in pixels; 0: by the picture's size

@@ -29,9 +29,10 @@ using BestJpeg = StbJpeg;
 /// released Python does.
 enum class Exif { apply, ignore };
 
+/// How a picture is read.
 struct ReadOptions {
   Exif exif = Exif::apply;
-  ImageLimits limits = {};
+  ImageLimits limits = {};  ///< beyond them Error{input}, before a pixel is decoded
 };
 
 /// Decodes a picture in memory. Image::orientation tells what the file carried, applied or not.

@@ -10,6 +10,7 @@
 
 namespace stamp {
 
+/// Whose "bicubic" is meant.
 enum class Resize {
   pillow,     ///< Pillow 12.0.0, bit for bit: Hugging Face's slow processors
   torch_u8,   ///< torch on uint8, bit for bit: Hugging Face's fast processors

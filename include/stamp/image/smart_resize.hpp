@@ -6,6 +6,7 @@
 
 namespace stamp {
 
+/// Size of a picture in pixels.
 struct Extent {
   Index width = 0;
   Index height = 0;

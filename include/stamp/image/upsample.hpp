@@ -9,6 +9,7 @@
 
 namespace stamp {
 
+/// How logits of cells become a mask of pixels.
 enum class Upsample {
   bilinear,  ///< logits are interpolated, then cut at the threshold: smooth outlines
   nearest,   ///< the grid is cut at the threshold, then copied, as released (eval/utils.py)
@@ -17,6 +18,7 @@ enum class Upsample {
 /// The variant that `--upsample` names. Throws Error{usage}.
 [[nodiscard]] Upsample upsample_named(std::string_view name);
 
+/// A mask at the picture's size, and what is known of it there.
 struct UpsampledMask {
   Bitmap mask = {};
   Index area = 0;    ///< foreground pixels

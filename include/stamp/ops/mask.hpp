@@ -73,8 +73,10 @@ struct EqualBlocks {
   }
 };
 
-/// STAMP's hybrid mask, equation of section 3.2: causal text, then mask tokens that see all the
-/// text before them and each other. For one uncached pass over [history | masks].
+/// STAMP's hybrid mask: causal text, then mask tokens that see all the text before them and each
+/// other. For one uncached pass over [history | masks]. The hybrid attention of Liu, Feng and Chen
+/// 2025, "Better, Stronger, Faster: Tackling the Trilemma in MLLM-based Segmentation with
+/// Simultaneous Textual Mask Prediction", arXiv 2512.00395.
 struct HybridMask {
   Index history = 0;  ///< text tokens, `<|seg|>` included
   Index masks = 0;    ///< mask tokens after them

@@ -11,8 +11,9 @@
 
 namespace stamp {
 
-/// Where a mask stands in the results' folder, and its refined copy.
+/// The name of a mask in the results' folder: "mask-0.png" for mask 0.
 [[nodiscard]] std::string mask_file(Index mask);
+/// The name of its refined copy: "mask-0-refined.png".
 [[nodiscard]] std::string refined_file(Index mask);
 inline constexpr std::string_view overlay_file = "overlay.png";
 inline constexpr std::string_view logits_file = "logits.safetensors";

@@ -47,10 +47,11 @@ struct MaskDecoderConfig {
   [[nodiscard]] Index masks() const { return num_multimask_outputs + 1; }
 };
 
+/// All sizes of a SAM. As it is made, those of the published vit_b.
 struct Config {
   VisionConfig vision;
   MaskDecoderConfig decoder;
-  Index mask_input_channels = 16;
+  Index mask_input_channels = 16;  ///< of a mask prompt before its last convolution
 
   /// Side of a mask prompt, and of the logits that the decoder gives: four a grid position.
   [[nodiscard]] Index mask_side() const { return 4 * vision.grid(); }

@@ -52,6 +52,12 @@ struct LowResMasks {
   std::vector<Number> iou;     ///< [masks]
 };
 
+/// tokens = [iou_token | mask_tokens | prompt] and the image look at each other (`transformer`);
+/// then, with hypernetwork_m an MLP on mask token m,
+///   logits_m = upscaling(image) · hypernetwork_m(token_m)     [4·grid, 4·grid]
+///   iou      = iou_prediction_head(iou_token)                 [masks]
+/// where `upscaling` is two transposed convolutions of 2 × 2, GELU behind each and LayerNorm2d
+/// behind the first.
 template <SamBackend B>
 struct MaskDecoder {
   TwoWayTransformer<B> transformer;
@@ -88,7 +94,8 @@ struct MaskDecoder {
   }
 
   /// `image` and `positions` [Pixels, Channels] are the encoder's features and where they stand, of
-  /// a square map; `sparse` [Tokens, Channels] and `dense` [Pixels, Channels] the prompt.
+  /// a square map of `grid`; `sparse` [Tokens, Channels] and `dense` [Pixels, Channels] the prompt.
+  /// One mask for MaskChoice::single, num_multimask_outputs for `several`.
   template <Tap<B> T = NoTap>
   [[nodiscard]] LowResMasks<typename B::Number> operator()(
       B& engine, View<const typename B::Element, Pixels, Channels> image,

@@ -95,6 +95,10 @@ template <SamBackend B>
   return rename<Tokens, Channels>(table(engine, ids));
 }
 
+/// A prompt as the decoder takes it: points and box become tokens, `sparse` [Tokens, Channels]; a
+/// mask becomes a map, `dense` [Pixels, Channels], of three convolutions with LayerNorm2d and GELU
+/// between them, which narrow it four times along each side. What is missing is learned, too:
+/// not_a_point_embed, no_mask_embed.
 template <SamBackend B>
 struct PromptEncoder {
   RandomPositions<B> pe_layer;
