@@ -1,38 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mask policy of your own: attention that sees a window of the last tokens only. No backend
-// and no layer changes; the policy is a struct of a few lines.
+// A mask policy of your own: a language model whose tokens see a window of the last ones only. No
+// backend, no layer and no weight changes; the policy is a struct of a few lines, and the call of
+// the model takes it.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
-#include <numeric>
-#include <stamp/reference/engine.hpp>
+#include <stamp/reference.hpp>
+#include <vector>
 
 struct SlidingWindow {
   stamp::Index window = 0;
   [[nodiscard]] constexpr stamp::Visible visible(stamp::Index query) const {
-    const stamp::Index begin = query + 1 > window ? query + 1 - window : 0;
-    return {{begin, query + 1}, {}};
+    return {{std::max<stamp::Index>(0, query + 1 - window), query + 1}, {}};
   }
 };
 static_assert(stamp::MaskPolicy<SlidingWindow>);
 
-int main() {
-  using namespace stamp;
-  reference::Engine<float> engine(1);
-  const auto frame = engine.frame();
-  const Index tokens = 6;
-  auto query = engine.allocate<float>(Tokens{tokens}, Heads{1}, HeadDim{2});
-  auto key = engine.allocate<float>(Keys{tokens}, KvHeads{1}, HeadDim{2});
-  auto value = engine.allocate<float>(Keys{tokens}, KvHeads{1}, HeadDim{2});
-  auto result = engine.allocate<float>(Tokens{tokens}, Heads{1}, HeadDim{2});
-  std::fill_n(query.data(), query.size(), 0.0F);  // equal scores: attention becomes a mean
-  std::fill_n(key.data(), key.size(), 0.0F);
-  std::iota(value.data(), value.data() + value.size(), 0.0F);
-
-  for (const Index window : {Index{1}, Index{2}, tokens}) {
-    attend(engine, result, query, View<const float, Keys, KvHeads, HeadDim>(key),
-           View<const float, Keys, KvHeads, HeadDim>(value), 1.0, SlidingWindow{window});
-    std::printf("window %td: token 5 sees a mean of %.1f\n", window,
-                static_cast<double>(result[5][0][0]));
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: your_own_mask CHECKPOINT TEXT\n");
+    return 2;
   }
-  return 0;
+  try {
+    using namespace stamp;
+    auto model = load<reference::Backend>(argv[1]);
+    auto& engine = model.engine();
+    const auto& language = model.stamp().model;
+    const auto ids = model.tokenizer().encode(argv[2], text::SpecialTokens::as_text);
+    const auto tokens = static_cast<Index>(ids.size());
+    const auto positions = qwen2_vl::text_positions(0, tokens);
+
+    // All layers over the text under a mask; what comes out for the last token.
+    const auto last_state = [&](MaskPolicy auto mask) {
+      const auto frame = engine.frame();
+      auto cache = language.empty_cache();
+      cache.reserve(engine, tokens);
+      const auto x = language.embed_tokens(engine, ids);
+      const auto at = qwen2_vl::text_rotary(engine, positions, model.config().text);
+      language(engine, x, at, cache, Index{0}, mask);
+      const auto last = language.norm(engine, rows(x, tokens - 1, 1));
+      return std::vector<float>(last.data(), last.data() + last.size());
+    };
+    const auto causal = last_state(Causal{});
+    for (Index window = 1; window < 2 * tokens; window *= 2) {
+      const auto windowed = last_state(SlidingWindow{window});
+      float largest = 0;
+      for (std::size_t at = 0; at < causal.size(); ++at) {
+        largest = std::max(largest, std::abs(windowed[at] - causal[at]));
+      }
+      std::printf("window %td of %td tokens: up to %.3f from the causal state\n", window, tokens,
+                  static_cast<double>(largest));
+    }
+    return 0;
+  } catch (const stamp::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return static_cast<int>(error.fault());
+  }
 }
