@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the generated tables of README.md and of the shipped model's card, between their markers.
+"""Writes the generated tables of README.md and of the shipped models' cards, between their markers.
 
-    python3 docs/tables.py                       # parity with PyTorch, from `stamp parity` on every golden
+    python3 docs/tables.py                       # the models' sizes, and parity with PyTorch, from `stamp parity` on every golden
     python3 docs/tables.py --heldout R.json --foreign R.json    # and the model's figures, from `evaluate` reports
     python3 docs/tables.py --refined R.json R.json              # only those of refinement, from `evaluate --refine` on both
 """
 import argparse
 import datetime
 import json
+import math
 import pathlib
 import re
 import subprocess
@@ -26,19 +27,30 @@ def machine():
     return f"{name[1] if name else 'unknown processor'}, {cores} cores, {datetime.date.today()}"
 
 
-def replace(path, marker, text):
-    """Puts `text` between <!-- marker --> and <!-- /marker --> of a file."""
+def replace(path, marker, text, around="\n"):
+    """Puts `text` between <!-- marker --> and <!-- /marker --> of a file, on lines of its own or with `around` beside it."""
     whole = path.read_text()
     begin, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
     assert begin in whole and end in whole, f"{path.name}: no {begin} … {end}"
     head, rest = whole.split(begin, 1)
-    path.write_text(f"{head}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
+    path.write_text(f"{head}{begin}{around}{text}{around}{end}{rest.split(end, 1)[1]}")
+
+
+def header(file):
+    """Of a safetensors file."""
+    with file.open("rb") as opened:
+        return json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
 
 
 def metadata(file):
-    """Of a safetensors file."""
-    with file.open("rb") as opened:
-        return json.loads(opened.read(int.from_bytes(opened.read(8), "little")))["__metadata__"]
+    return header(file)["__metadata__"]
+
+
+def size(model):
+    """Parameters and bytes of a shipped model."""
+    file = ROOT / "examples/models" / model / "model.safetensors"
+    parameters = sum(math.prod(tensor["shape"]) for name, tensor in header(file).items() if name != "__metadata__")
+    return f"{parameters:,} parameters in {file.stat().st_size / 1e6:.1f} MB"
 
 
 def parity_row(name, model, file, dtype, *more):
@@ -117,6 +129,9 @@ def main():
     parser.add_argument("--refined", type=pathlib.Path, nargs=2, metavar=("HELDOUT", "FOREIGN"),
                         help="the same two of `evaluate --refine`")
     chosen = parser.parse_args()
+    for page, model in (("README.md", "tiny"), ("examples/models/tiny/README.md", "tiny"),
+                        ("examples/models/tiny-sam/README.md", "tiny-sam")):
+        replace(ROOT / page, "size", size(model), around="")
     if not chosen.refined:
         replace(ROOT / "README.md", "parity", parity())
     if chosen.heldout and chosen.foreign:
