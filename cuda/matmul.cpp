@@ -168,7 +168,9 @@ class Products {
     };
     // There and back: none of them has a device alone that is still getting quick.
     for (int at = 0; at < count; ++at) time(at);
-    for (int at = count - 1; at >= 0; --at) time(at);
+    for (int at = count - 1; at >= 0; --at) {
+      if (std::isfinite(times[static_cast<std::size_t>(at)])) time(at);
+    }
     const auto least = std::ranges::min_element(times);
     if (!std::isfinite(*least)) return {};
     return results[static_cast<std::size_t>(least - times.begin())].algo;
