@@ -53,8 +53,9 @@ inline void check_request(const Settings& s) {
       s.allow_special ? text::SpecialTokens::as_control : text::SpecialTokens::as_text;
   options.max_new_tokens = s.max_new_tokens;
   options.sampling = sampling_of(s, checkpoint);
-  // On the cpu backend up to four rows at once give the bits of one at a time.
-  options.draft = s.draft.value_or(choice.backend == "cpu" ? 3 : 0);
+  // On these backends up to four rows at once give the bits of one at a time, and cost little more.
+  const bool guesses_pay = choice.backend == "cpu" || choice.backend == "cuda";
+  options.draft = s.draft.value_or(guesses_pay ? 3 : 0);
   options.likely_answers = s.likely_answers;
   options.resize = resize_named(s.resize);
   options.min_pixels = s.min_pixels;

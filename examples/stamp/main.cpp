@@ -75,7 +75,7 @@ void add_answer(CLI::App& app, Settings& s, const std::string& type) {
       ->check(between(Index{0}, std::numeric_limits<Index>::max()));
   app.add_option("--draft", s.draft,
                  "guessed words that are checked in one pass; the answer stays the same (default: "
-                 "3 on the cpu backend, 0 on others)")
+                 "3 on the cpu and cuda backends, 0 on the reference)")
       ->check(between(0, 3));
   app.add_option("--likely", s.likely_answers,
                  "an answer that is likely, special tokens included: guessed first where --draft "
