@@ -26,6 +26,7 @@ inline constexpr Index merge = 16;
 /// VALUE: RULE". `text.vocab_size` is the file's word only: the embedding's rows decide.
 [[nodiscard]] qwen2_vl::Config parse_config(const nlohmann::json& json, const std::string& where);
 
+/// The same of a config.json, with the errors of read_json for one that cannot be read.
 [[nodiscard]] qwen2_vl::Config read_config(const std::filesystem::path& path);
 
 }  // namespace stamp::checkpoint

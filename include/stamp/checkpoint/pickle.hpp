@@ -21,6 +21,7 @@ struct PickleGlobal {
   GlobalUse use = GlobalUse::as_name;
 };
 
+/// What a value is.
 enum class PickleKind : std::uint8_t {
   none,
   boolean,
@@ -35,6 +36,7 @@ enum class PickleKind : std::uint8_t {
   call
 };
 
+/// As an error says it: "a dictionary".
 [[nodiscard]] constexpr std::string_view name_of(PickleKind kind) {
   constexpr std::array<std::string_view, 11> names{
       "None",   "a boolean",    "an integer",   "a real number", "text",         "a tuple",
@@ -54,6 +56,7 @@ struct PickleValue {
   std::vector<PickleId> items{};
 };
 
+/// A pickle that was read: its values, and which of them is the whole. Texts point into its bytes.
 struct Pickle {
   std::vector<PickleValue> values;
   PickleId root = 0;

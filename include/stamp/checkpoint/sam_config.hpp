@@ -13,6 +13,7 @@ namespace stamp::checkpoint {
 /// vit_b, as in SamConfig. Throws Error{input} "WHERE: FIELD VALUE: RULE".
 [[nodiscard]] sam::Config parse_sam_config(const nlohmann::json& json, const std::string& where);
 
+/// The same of a config.json, with the errors of read_json for one that cannot be read.
 [[nodiscard]] sam::Config read_sam_config(const std::filesystem::path& path);
 
 }  // namespace stamp::checkpoint

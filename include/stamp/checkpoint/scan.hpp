@@ -43,6 +43,7 @@ template <class Word>
 
 }  // namespace detail
 
+/// Looks at every element of a tensor.
 [[nodiscard]] NonFinite find_non_finite(const StoredTensor& tensor);
 
 /// Throws Error{input} "NAME has K non-finite values, first at index I".

@@ -16,6 +16,7 @@ struct Colour {
   std::uint8_t red = 0, green = 0, blue = 0;
 };
 
+/// A place in a picture.
 struct Point {
   float x = 0, y = 0;  ///< pixels, centres of pixels at whole numbers
 };

@@ -28,6 +28,7 @@ struct AnswerSize {
   }
 };
 
+/// What each phase of an answer multiplies and reads.
 struct AnswerWork {
   counting::Counts vision;   ///< pixel values to merged features
   counting::Counts prefill;  ///< the prompt
