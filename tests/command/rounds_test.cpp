@@ -80,9 +80,10 @@ TEST(Parity, HoldsRunsOfTwoTypesToTheCoarserOne) {
   Tensors broken(single);
   for (std::size_t at = 0; at < 40; ++at) broken.set("vision.merger", at, 10);
   const fs::path wrong = files::write(folder / "wrong.safetensors", broken.bytes());
+  const json cases = json::parse(files::read(goldens / "cases.json"));
   for (const char* dtype : {"fp64", "bf16"}) {
     const Words in_type{"--dtype", dtype, "--backend", "reference"};
-    for (const json& golden : json::parse(files::read(goldens / "cases.json"))["cases"]) {
+    for (const json& golden : cases["cases"]) {
       const fs::path model = goldens / golden["model"].get<std::string>();
       const Ended ended =
           run(parity(model, goldens / golden["activations"].get<std::string>(), in_type));
