@@ -4,8 +4,10 @@
 // their times stands the work that they ask for, from which gpu_table.py computes floors.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <map>
 #include <stamp/image/read.hpp>
 #include <stamp/image/write.hpp>
 #include <stamp/observe/answer_work.hpp>

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <algorithm>
-#include <map>
-#include <stamp/nn/module.hpp>
-#include <string>
+#include <optional>
+#include <stamp/observe/counting_engine.hpp>
+#include <string_view>
 #include <vector>
 
 namespace stamp::benchmarks {
@@ -23,29 +23,24 @@ namespace stamp::benchmarks {
 /// Any tensor of any model: matrices share one stretch of random numbers, norms are ones.
 class SharedWeights {
  public:
-  explicit SharedWeights(const std::vector<ExpectedTensor>& expected) {
-    std::size_t largest = 0;
+  explicit SharedWeights(const std::vector<ExpectedTensor>& expected) : shapes_(expected) {
+    Index largest = 0;
     for (const ExpectedTensor& tensor : expected) {
-      StoredTensor& stored = tensors_[tensor.name];
-      stored.type = ElementType::bfloat16;
-      stored.rank = tensor.shape.size();
-      std::ranges::copy(tensor.shape, stored.extents.begin());
-      largest = std::max(largest, static_cast<std::size_t>(stored.size()));
+      largest = std::max(largest, shapes_.find(tensor.name)->size());
     }
-    numbers_ = random_weights(largest);
+    numbers_ = random_weights(static_cast<std::size_t>(largest));
     ones_.assign(1U << 16U, bfloat16(1.0F));
-    for (auto& [name, stored] : tensors_) {
-      const bool norm = stored.rank == 1 && name.ends_with("weight");
-      stored.data = reinterpret_cast<const std::byte*>(norm ? ones_.data() : numbers_.data());
-    }
   }
   [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const {
-    const auto found = tensors_.find(name);
-    return found == tensors_.end() ? std::nullopt : std::optional(found->second);
+    auto stored = shapes_.find(name);
+    if (!stored) return stored;
+    const bool norm = stored->rank == 1 && name.ends_with("weight");
+    stored->data = reinterpret_cast<const std::byte*>(norm ? ones_.data() : numbers_.data());
+    return stored;
   }
 
  private:
-  std::map<std::string, StoredTensor, std::less<>> tensors_;
+  counting::NoWeights shapes_;
   std::vector<bfloat16> numbers_;
   std::vector<bfloat16> ones_;
 };

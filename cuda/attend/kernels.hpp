@@ -17,6 +17,12 @@ inline constexpr AttendTile tiled_tile{32, 32};
 inline constexpr AttendTile tensor_tile{64, 64};
 inline constexpr AttendTile hopper_tile{128, 128};
 
+/// Of every kernel but the naive one, which has none.
+[[nodiscard]] constexpr AttendTile tile_of(AttendKernel kernel) {
+  if (kernel == AttendKernel::hopper) return hopper_tile;
+  return kernel == AttendKernel::tensor ? tensor_tile : tiled_tile;
+}
+
 /// Every operand's rows begin where 16 bytes can be read at once.
 template <class T>
 [[nodiscard]] bool aligned_call(const AttendCall<T>& call) {
@@ -58,9 +64,7 @@ template <class T>
                                 Index multiprocessors) {
   // Of maps side by side each row sees one: few of the parts would have keys for it.
   if (kernel == AttendKernel::naive || call.relative()) return {};
-  const AttendTile tile = kernel == AttendKernel::hopper   ? hopper_tile
-                          : kernel == AttendKernel::tensor ? tensor_tile
-                                                           : tiled_tile;
+  const AttendTile tile = tile_of(kernel);
   return split_keys(divide_up(call.packed_rows(), tile.rows) * call.key.heads,
                     reach_of(call.key.rows), tile.keys, multiprocessors);
 }

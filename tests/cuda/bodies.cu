@@ -255,10 +255,7 @@ void attend(const AttendCall<T>& call, AttendKernel kernel, Index count) {
   std::vector<float> largest(rows, NAN);
   std::vector<float> sum(rows, NAN);
   std::vector<float> values(rows * static_cast<std::size_t>(call.y.dim), NAN);
-  const AttendTile tile = kernel == AttendKernel::hopper   ? hopper_tile
-                          : kernel == AttendKernel::tensor ? tensor_tile
-                                                           : tiled_tile;
-  const Index tiles = divide_up(divide_up(call.key.rows, tile.keys), count);
+  const Index tiles = divide_up(divide_up(call.key.rows, tile_of(kernel).keys), count);
   const AttendParts parts{{count, count == 1 ? KeySplit::all : std::max<Index>(tiles, 1)},
                           largest.data(),
                           sum.data(),

@@ -2,6 +2,7 @@
 // Guessed words change how many passes an answer takes, and nothing else.
 #include <gtest/gtest.h>
 
+#include <parity/cpu_types.hpp>
 #include <parity/tiny_dialogue.hpp>
 #include <stamp/cpu/engine.hpp>
 
@@ -84,9 +85,7 @@ Spoken answer(cpu::Compute compute, Index drafted, std::size_t surprise, Index w
 class Drafting : public ::testing::TestWithParam<cpu::Compute> {};
 
 TEST_P(Drafting, GivesTheSameBitsInFewerPasses) {
-  if (GetParam() != cpu::Compute::fp32 && cpu::best_isa() < cpu::Isa::avx512) {
-    GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
-  }
+  if (const auto reason = why_not_on_cpu(GetParam()); !reason.empty()) GTEST_SKIP() << reason;
   for (const std::size_t surprise : {std::size_t{0}, std::size_t{3}, std::size_t{7}}) {
     for (const Index words : {1, 2, 40}) {
       const Spoken plain = answer(GetParam(), 0, surprise, words);
@@ -106,9 +105,7 @@ TEST_P(Drafting, GivesTheSameBitsInFewerPasses) {
 }
 
 TEST_P(Drafting, ALikelyAnswerTakesFewPassesAndChangesNoBit) {
-  if (GetParam() != cpu::Compute::fp32 && cpu::best_isa() < cpu::Isa::avx512) {
-    GTEST_SKIP() << "this processor lacks AVX512-BF16 or VNNI";
-  }
+  if (const auto reason = why_not_on_cpu(GetParam()); !reason.empty()) GTEST_SKIP() << reason;
 
   const Spoken plain = answer(GetParam(), 0, 0, 21);
   EXPECT_EQ(plain.passes, 20);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cuda/runtime/host_runtime.hpp>
+#include <cuda/runtime/sentence_of.hpp>
 #include <stamp/cuda/engine.hpp>
 #include <stamp/cuda/faults.hpp>
 #include <stamp/cuda/recordings.hpp>
@@ -12,6 +13,7 @@ namespace stamp::cuda {
 namespace {
 
 using test::host_runtime;
+using test::sentence_of;
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
 
@@ -22,19 +24,6 @@ class CudaDevice : public testing::Test {
     for (const auto& [kind, count] : host_runtime().live) EXPECT_EQ(count, 0) << kind;
   }
 };
-
-/// The sentence of a missing resource.
-template <class Do>
-std::string sentence_of(const Do& go) {
-  try {
-    go();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.fault(), Fault::resource) << error.what();
-    EXPECT_EQ(std::string_view(error.what()).find('\n'), std::string_view::npos);
-    return error.what();
-  }
-  return "no error";
-}
 
 /// Of a device that cannot be had; missing_device() says the same, but for the architecture.
 std::string why_no_device_here() {

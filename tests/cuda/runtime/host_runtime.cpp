@@ -58,14 +58,7 @@ HostRuntime& host_runtime() {
 }
 
 void reset(HostRuntime& runtime) {
-  const HostRuntime fresh;
-  runtime.driver = fresh.driver;
-  runtime.devices = fresh.devices;
-  runtime.memory = fresh.memory;
-  runtime.has_code = fresh.has_code;
-  runtime.overlaps = fresh.overlaps;
-  runtime.late = fresh.late;
-  runtime.graphs_fit = fresh.graphs_fit;
+  static_cast<HostMachine&>(runtime) = {};
   runtime.calls.clear();
   runtime.refusals.clear();
   runtime.last = cudaSuccess;

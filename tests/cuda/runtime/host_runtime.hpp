@@ -16,15 +16,19 @@
 
 namespace stamp::test {
 
-/// What is there, what fails, and what was asked since the last reset.
-struct HostRuntime {
+/// What a machine has, and how it works.
+struct HostMachine {
   int driver = CUDART_VERSION;
   int devices = 2;
   std::size_t memory = std::size_t{1} << 30U;  ///< bytes of a device
   bool has_code = true;                        ///< for the device's architecture
   bool overlaps = false;                       ///< kernels may begin while others end
   bool graphs_fit = true;                      ///< into what memory is left
+  bool late = true;  ///< queued work runs when it is waited for, else at once
+};
 
+/// A machine, what fails there, and what was asked since the last reset.
+struct HostRuntime : HostMachine {
   /// What every call answers once a kernel has failed.
   cudaError_t context = cudaSuccess;
   bool fault_told = false;         ///< by a call that answered so
@@ -33,8 +37,7 @@ struct HostRuntime {
   std::map<std::string, std::ptrdiff_t> calls;
   /// Things that somebody must give back: "stream", "event", "pinned", "block", "graph", …
   std::map<std::string, std::ptrdiff_t> live;
-  bool late = true;  ///< queued work runs when it is waited for, else at once
-  float clock = 0;   ///< milliseconds that queued work has taken
+  float clock = 0;  ///< milliseconds that queued work has taken
 
   /// The call that is named fails so, `later` calls from now, once.
   void refuse(const std::string& name, cudaError_t status, std::ptrdiff_t later = 0) {

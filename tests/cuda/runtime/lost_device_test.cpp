@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cuda/runtime/host_products.hpp>
 #include <cuda/runtime/host_runtime.hpp>
+#include <cuda/runtime/sentence_of.hpp>
 #include <stamp/cuda/memory.hpp>
 #include <stamp/cuda/product.hpp>
 
@@ -16,6 +17,7 @@ namespace {
 
 using test::host_products;
 using test::host_runtime;
+using test::sentence_of;
 
 constexpr const char* no_further_work = "cuda: no further work: a kernel has failed before";
 
@@ -33,17 +35,6 @@ void in_a_new_process(const Body& body) {
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "see above";
-}
-
-template <class Do>
-std::string sentence_of(const Do& go) {
-  try {
-    go();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.fault(), Fault::resource) << error.what();
-    return error.what();
-  }
-  return "no error";
 }
 
 void expect_fault(const std::string& sentence, const std::string& file = "") {
