@@ -159,18 +159,24 @@ class TimedAnswers {
     return dialogue.generate_greedily(scores, -1, words, [](std::int32_t) {});
   }
 
-  [[nodiscard]] MaskLogits<float> mask(Dialogue<Engine>& dialogue, Index objects = 1) {
+  [[nodiscard]] std::vector<Index> masked(Index objects) const {
     std::vector<Index> tokens;
     for (Index object = 0; object < objects; ++object) tokens.push_back(prompt_size() + 1 - object);
-    return std::move(dialogue.segment(std::span<const Index>(tokens), MaskPositions::text).front());
+    return tokens;
+  }
+  [[nodiscard]] MaskLogits<float> mask(Dialogue<Engine>& dialogue, Index objects = 1) {
+    return std::move(dialogue.segment(masked(objects), MaskPositions::text).front());
+  }
+  /// As a conversation asks for it: at the picture's size, too.
+  void picture(Dialogue<Engine>& dialogue) {
+    const qwen2_vl::PatchGrid& grid = *dialogue.image();
+    const Index merge = stamp_.config.vision.spatial_merge_size;
+    const auto readout = mask_readout(grid.h / merge, grid.w / merge, picture_.width,
+                                      picture_.height, Upsample::bilinear, 0);
+    (void)dialogue.segment(masked(1), MaskPositions::text, readout);
   }
 
   [[nodiscard]] Index prompt_size() const { return std::ssize(prompt_); }
-
-  void picture_of(const MaskLogits<float>& found) {
-    (void)upsample(engine_, found.values, found.rows, found.columns, picture_.width,
-                   picture_.height, Upsample::bilinear);
-  }
 
   /// Phase by phase, the device waited for in between.
   void phases() {
@@ -197,8 +203,8 @@ class TimedAnswers {
       lap("mask_pass" + how, start);
       said.back().mask = found.values;
       if (!record) continue;
-      picture_of(found);
-      lap("mask_picture", start);
+      picture(dialogue);
+      lap("mask_pass_and_picture", start);
       for (int again = 0; again < first; ++again) (void)mask(dialogue, 2);
       start = Clock::now();
       (void)mask(dialogue, 2);
@@ -236,10 +242,10 @@ class TimedAnswers {
     Dialogue<Engine> dialogue(engine_, stamp_);
     look(dialogue, picture);
     (void)say(dialogue, dialogue.read(prompt_), asked_.answer);
-    picture_of(mask(dialogue));
+    this->picture(dialogue);
     lap("end_to_end", start);
     (void)say(dialogue, dialogue.read(question_), asked_.answer);
-    picture_of(mask(dialogue));
+    this->picture(dialogue);
     lap("next_question", start);
   }
 

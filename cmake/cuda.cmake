@@ -95,8 +95,6 @@ target_link_libraries(stamp_cuda PUBLIC stamp_formats PRIVATE CUDA::cudart_stati
 # CMake 3.25 knows no CUDA_STANDARD 20.
 set(stamp_cuda_options -std=c++20 --expt-relaxed-constexpr -lineinfo)
 target_compile_options(stamp_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${stamp_cuda_options}>")
-# Its pixels are the host's, bit for bit: products and sums are rounded one by one.
-set_source_files_properties(cuda/threshold_picture.cu PROPERTIES COMPILE_OPTIONS --fmad=false)
 list(JOIN CMAKE_CUDA_ARCHITECTURES " " built_for)
 target_compile_definitions(stamp_cuda PRIVATE STAMP_CUDA_BUILT_FOR="${built_for}"
   STAMP_CUBLAS_MAJOR="${cublas_major}" STAMP_CUBLAS_FOLDER="${STAMP_CUBLAS_LIBRARIES}")

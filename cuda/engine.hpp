@@ -9,12 +9,12 @@
 #include <stamp/cuda/cut_picture.hpp>
 #include <stamp/cuda/embed.hpp>
 #include <stamp/cuda/largest.hpp>
+#include <stamp/cuda/mask_head.hpp>
 #include <stamp/cuda/matmul.hpp>
 #include <stamp/cuda/memory.hpp>
 #include <stamp/cuda/norm.hpp>
 #include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/rotate.hpp>
-#include <stamp/cuda/threshold_picture.hpp>
 #include <stamp/ops/sam_backend.hpp>
 
 namespace stamp::cuda {
@@ -26,7 +26,7 @@ using Backend = Engine<bfloat16>;
 static_assert(stamp::SamBackend<Engine<float>>);
 static_assert(stamp::SamBackend<Engine<bfloat16>>);
 static_assert(requirement::CutsPictures<Engine<bfloat16>>);
-static_assert(requirement::ThresholdsPictures<Engine<bfloat16>>);
+static_assert(requirement::HasMaskHead<Engine<bfloat16>>);
 static_assert(stamp::Replays<Engine<float>>);
 static_assert(stamp::Replays<Engine<bfloat16>>);
 

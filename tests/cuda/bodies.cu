@@ -9,11 +9,11 @@
 #include <stamp/cuda/attend/tiled.cuh>
 #include <stamp/cuda/cut_picture.cuh>
 #include <stamp/cuda/largest.cuh>
+#include <stamp/cuda/mask_head.cuh>
 #include <stamp/cuda/norm.cuh>
 #include <stamp/cuda/norm_matmul.cuh>
 #include <stamp/cuda/product.cuh>
 #include <stamp/cuda/rotate.cuh>
-#include <stamp/cuda/threshold_picture.cuh>
 
 namespace stamp::test::walked {
 
@@ -171,11 +171,14 @@ void cut_picture(Erased<T> y, const std::uint8_t* pixels, const PictureCut& cut)
   cut_patches(y, pixels, levels.data(), PatchOrder{width, cut.side, cut.frames, cut.merge});
 }
 
-void threshold_picture(const ThresholdPicture& call) {
-  std::vector<ThresholdRegisters> shared(threshold_threads);
-  walk<ThresholdRegisters>(threshold_threads, call.height, [&](auto& block) {
-    threshold_picture_body(block, shared.data(), call);
-  });
+template <Element T>
+void mask_head(const MaskHead<T>& call, Index window) {
+  std::vector<float> logits(static_cast<std::size_t>(window));
+  std::vector<TileForeground> foregrounds(mask_head_threads, {-1, NAN});
+  walk<MaskHeadRegisters>(
+      mask_head_threads, call.rows.tiles, call.columns.tiles, 1, logits, [&](auto& block) {
+        mask_head_body(block, logits.data(), foregrounds.data(), call, aligned_operands(call));
+      });
 }
 
 namespace {
@@ -272,6 +275,8 @@ template void rms_norm(Erased<float>, Erased<const float>, const float*, float);
 template void layer_norm(Erased<float>, Erased<const float>, const LayerNorm<float>&);
 template void norm_matmul(const NormMatmul<float>&);
 template void norm_matmul(const NormMatmul<bfloat16>&);
+template void mask_head(const MaskHead<float>&, Index);
+template void mask_head(const MaskHead<bfloat16>&, Index);
 template void quick_gelu(Erased<float>);
 template void gelu(Erased<float>);
 template void relu(Erased<float>);

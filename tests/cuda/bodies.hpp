@@ -5,9 +5,9 @@
 
 #include <stamp/cuda/attend/kernels.hpp>
 #include <stamp/cuda/cut_picture.hpp>
+#include <stamp/cuda/mask_head.hpp>
 #include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/product.hpp>
-#include <stamp/cuda/threshold_picture.hpp>
 
 namespace stamp::test::walked {
 
@@ -54,7 +54,8 @@ void cut_patches(Erased<T> y, const std::uint8_t* pixels, const T* levels,
 /// The passes that `cut` names, then the cut; filters as in cuda/cut_picture.hpp.
 template <Element T>
 void cut_picture(Erased<T> y, const std::uint8_t* pixels, const PictureCut& cut);
-void threshold_picture(const cuda::ThresholdPicture& call);
+template <Element T>
+void mask_head(const cuda::MaskHead<T>& call, Index window);
 template <Element T, class W = T>
 void skinny_products(const cuda::JoinedProducts<T, W>& products);
 template <Element T>

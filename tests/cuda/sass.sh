@@ -3,8 +3,7 @@
 # Reads the machine code of the kernels, which needs no GPU: the matrix kernels use tensor cores, in
 # every architecture that was built, the products of few rows have several loads of 16 bytes of
 # weights under way before they use one, kernels that may overlap wait for those before them ahead of
-# any memory, no kernel keeps registers in local memory, and the kernel whose pixels are to
-# be the host's contracts no product and sum.
+# any memory, and no kernel keeps registers in local memory.
 # usage: sass.sh CUOBJDUMP LIBRARY; 77 where there is no cuobjdump
 set -euo pipefail
 dump=$1
@@ -26,8 +25,6 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
   /[[:space:]]USETMAXREG/ { handed[arch " " kernel]++ }
   /[[:space:]](LDL|STL)[.[:space:]]/ { spilled[arch " " kernel] = 1 }
   /HMMA\.16816\.F32\.BF16/ { if (kernel ~ /tensor/) matrix[arch " " kernel] = 1 }
-  kernel ~ /threshold_rows/ { exact[arch " " kernel] = 1 }
-  kernel ~ /threshold_rows/ && /[[:space:]]FFMA[.[:space:]]/ { contracted[arch " " kernel] = 1 }
   kernel ~ /6tensorILi/ { wanted[arch " " kernel] = 1 }
   # griddepcontrol.wait. All kernels have it but the one of Hopper, which is launched otherwise, and
   # the probe, which is not launched.
@@ -61,9 +58,6 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
     }
     printf "%d kernels wait for earlier ones ahead of any memory\n", overlaps
     for (name in spilled) { print "local memory: " name; bad = 1 }
-    for (name in contracted) { print "products contracted with sums: " name; bad = 1 }
-    for (name in exact) exact_count++
-    if (exact_count < 1) { print "expected a kernel threshold_rows, found none"; bad = 1 }
     for (name in wanted) { count++; if (!(name in matrix)) { print "no tensor cores: " name; bad = 1 } }
     for (name in ahead) {
       streams++

@@ -262,22 +262,27 @@ void cut_picture(Walked<T>&, View<T, P, L> y, std::span<const std::uint8_t> pixe
 }
 
 template <Element T>
-Foreground threshold_picture(Walked<T>&, std::span<std::uint8_t> cells,
-                             std::span<const float> logits, const InterpolatedAxis& rows,
-                             const InterpolatedAxis& columns, float threshold) {
-  check_threshold_picture(cells, logits, rows, columns);
-  const auto resident = [](const InterpolatedAxis& axis) {
-    return cuda::AxisReading{axis.first.data(), axis.second.data(), axis.share.data()};
-  };
-  std::vector<double> probabilities(rows.share.size(), NAN);
-  std::vector<std::int32_t> areas(rows.share.size(), -1);
-  walked::threshold_picture({cells.data(), probabilities.data(), areas.data(), logits.data(),
-                             columns.inputs, resident(rows), resident(columns), rows.outputs(),
-                             columns.outputs(), threshold});
-  Foreground foreground;
-  for (const double probability : probabilities) foreground.probability += probability;
-  for (const std::int32_t area : areas) foreground.area += area;
-  return foreground;
+Foreground mask_head(Walked<T>&, std::span<std::uint8_t> picture, std::span<float> logits,
+                     In<T, Tokens, Hidden> x, const Tensor<float, Hidden>& norm, double eps,
+                     const reference::Matrix<Logit, Hidden>& w, const Tensor<float, Logit>& bias,
+                     const MaskReadout& readout) {
+  check_mask_head(picture, logits, x.extents()[0], readout);
+  const auto rows = cuda::reading_of(readout.rows, cuda::tile_rows);
+  const auto columns = cuda::reading_of(readout.columns, cuda::tile_columns);
+  std::vector<cuda::TileForeground> foregrounds(
+      static_cast<std::size_t>(rows.tiles * columns.tiles), {-1, NAN});
+  walked::mask_head(cuda::MaskHead<T>{picture.data(), logits.data(), foregrounds.data(), erase(x),
+                                      walked::resident<T>(norm).data(),
+                                      walked::resident<T>(w.stored, w.in.size).data(),
+                                      walked::resident<T>(bias).data(), static_cast<float>(eps),
+                                      rows, columns, readout.threshold},
+                    cuda::window_of(rows, columns));
+  Foreground sum;
+  for (const auto& [area, probability] : foregrounds) {
+    sum.area += area;
+    sum.probability += probability;
+  }
+  return sum;
 }
 
 namespace walked {
@@ -361,6 +366,6 @@ void attend_windows(Walked<T>& engine, View<T, R, H, D> y, const Query& query,
 static_assert(SamBackend<Walked<float>>);
 static_assert(SamBackend<Walked<bfloat16>>);
 static_assert(requirement::CutsPictures<Walked<float>>);
-static_assert(requirement::ThresholdsPictures<Walked<float>>);
+static_assert(requirement::HasMaskHead<Walked<float>>);
 
 }  // namespace stamp::test

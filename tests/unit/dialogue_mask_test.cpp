@@ -135,8 +135,11 @@ TEST(MaskPass, ObjectsInOnePassDoNotSeeEachOther) {
   Steps<reference::Engine<double>> steps;
   qwen2_vl::TextTurns<reference::Engine<double>> turns(tiny.stamp.config.text);
   const auto logits = [&](std::vector<MaskRequest> requests) {
-    return mask_pass<TextPositions>(engine, tiny.stamp, cache, steps, turns, requests,
-                                    std::as_const(features).view(), 3);
+    std::vector<double> read;
+    mask_pass<TextPositions>(engine, tiny.stamp, cache, steps, turns, requests,
+                             std::as_const(features).view(), 3, NoTap(),
+                             [&](auto h) { read = mask_logits(engine, tiny.stamp, h); });
+    return read;
   };
   const std::vector<MaskRequest> requests{{10, 9}, {16, 15}, {13, 12}};
   const auto before = logits(requests);

@@ -21,18 +21,43 @@ struct InterpolatedAxis {
   [[nodiscard]] Index outputs() const { return std::ssize(share); }
 };
 
+/// How a grid of logits is read out at the size of a picture: a pixel's logit lies between four
+/// cells, and the pixel is foreground where it is above the threshold.
+struct MaskReadout {
+  InterpolatedAxis rows{}, columns{};
+  float threshold = 0;
+  [[nodiscard]] Index cells() const { return rows.inputs * columns.inputs; }
+  [[nodiscard]] Index pixels() const { return rows.outputs() * columns.outputs(); }
+};
+
 /// What a picture's foreground amounts to.
 struct Foreground {
   Index area = 0;          ///< pixels
   double probability = 0;  ///< Σ sigmoid(logit) over them
 };
 
-/// The door of threshold_picture. Error{usage} says which size does not fit.
-inline void check_threshold_picture(std::span<const std::uint8_t> cells,
-                                    std::span<const float> logits, const InterpolatedAxis& rows,
-                                    const InterpolatedAxis& columns) {
-  check_count("threshold_picture cells", rows.outputs() * columns.outputs(), cells.size());
-  check_count("threshold_picture logits", rows.inputs * columns.inputs, logits.size());
+/// The door of mask_head. Error{usage} says which size does not fit, and where an axis turns back.
+inline void check_mask_head(std::span<const std::uint8_t> picture, std::span<const float> logits,
+                            Index rows, const MaskReadout& readout) {
+  check_count("mask_head logits", readout.cells(), logits.size());
+  check_count("mask_head picture", readout.pixels(), picture.size());
+  check_extent("mask_head", Tokens{readout.cells()}, Tokens{rows});
+  for (const InterpolatedAxis* axis : {&readout.rows, &readout.columns}) {
+    check_count("mask_head axis", axis->outputs(), axis->first.size());
+    check_count("mask_head axis", axis->outputs(), axis->second.size());
+    std::int32_t first = 0;
+    std::int32_t second = 0;
+    for (std::size_t at = 0; at < axis->first.size(); ++at) {
+      const bool ascending = axis->first[at] >= first && axis->second[at] >= second;
+      first = axis->first[at];
+      second = axis->second[at];
+      if (!ascending || second < first || second >= axis->inputs) {
+        fail(Fault::usage, "mask_head axis: expected neighbours in ascending order below " +
+                               std::to_string(axis->inputs) + ", found " + std::to_string(first) +
+                               " and " + std::to_string(second) + " at " + std::to_string(at));
+      }
+    }
+  }
 }
 
 /// One pass of a separable resize of bytes, in 32-bit integers: output i is
@@ -78,18 +103,28 @@ void check_cut_picture(const View<T, P, L>& y, std::span<const std::uint8_t> pix
 
 namespace requirement {
 
-/// threshold_picture(engine, cells, logits, rows, columns, threshold): a grid of logits
-/// [rows.inputs, columns.inputs] read out at the size of a picture and cut. For each pixel of
-/// cells [rows.outputs(), columns.outputs()], in float and in this order, nothing contracted:
+/// mask_head(engine, picture, logits, x, norm, eps, w, bias, readout): all that stands between the
+/// last layer and an object's mask. x [Tokens, Hidden] are the object's mask tokens, row by row
+/// over its grid; norm [Hidden], w [1, Hidden], bias [1].
+///   logits[cell] = rms_norm(x[cell])·wᵀ + bias, rounded to Element
+/// For each pixel of picture [rows.outputs(), columns.outputs()], in float and in this order,
+/// nothing contracted:
 ///   upper = logits[first row][first column]·(1 - across) + logits[first row][second column]·across
 ///   lower = the same of the second row
-///   cell  = upper·(1 - down) + lower·down > threshold ? 1 : 0
-/// All of it is host memory; cells are those of image/upsample.hpp, bit for bit. Waits.
+///   pixel = upper·(1 - down) + lower·down > threshold ? 1 : 0
+/// picture and logits are host memory; of the same logits the pixels are those of
+/// image/upsample.hpp, bit for bit. Waits. Error{usage} names what does not fit.
 template <class B>
-concept ThresholdsPictures = requires(B& engine, std::span<std::uint8_t> cells,
-                                      std::span<const float> logits, const InterpolatedAxis& axis) {
-  { threshold_picture(engine, cells, logits, axis, axis, 0.0F) } -> std::same_as<Foreground>;
-};
+concept HasMaskHead =
+    requires(B& engine, std::span<std::uint8_t> picture, std::span<float> logits,
+             View<const typename B::Element, Tokens, Hidden> x,
+             const typename B::template Vector<Hidden>& norm,
+             const typename B::template Matrix<Logit, Hidden>& w,
+             const typename B::template Vector<Logit>& bias, const MaskReadout& readout) {
+      {
+        mask_head(engine, picture, logits, x, norm, 1e-6, w, bias, readout)
+      } -> std::same_as<Foreground>;
+    };
 
 /// cut_picture(engine, y, pixels, cut): the patches of a picture whose bytes lie in host memory.
 /// y [Patches, PatchLength] runs row by row over groups of merge · merge patches and row by row

@@ -271,11 +271,9 @@ class Conversation {
       tell(options, Stage::mask, static_cast<Index>(first), static_cast<Index>(found.size()));
       const auto objects =
           std::span<const Index>(found).subspan(first, std::min(together, found.size() - first));
-      for (const auto& cells :
-           dialogue_.segment(objects, options.mask_positions, watch_.within("mask"))) {
-        Mask mask = picture_of(cells, answer, options);
+      for (Mask& mask : masks_of(objects, answer, options)) {
         mask.index = static_cast<Index>(answer.masks.size());
-        if (cells.token >= first_answer && label < labels.size()) mask.label = labels[label++];
+        if (mask.token_index >= first_answer && label < labels.size()) mask.label = labels[label++];
         answer.masks.push_back(std::move(mask));
       }
     }
@@ -291,20 +289,48 @@ class Conversation {
     return static_cast<std::size_t>(std::max<Index>(most_rows / std::max<Index>(cells, 1), 1));
   }
 
-  [[nodiscard]] Mask picture_of(const MaskLogits<Number>& cells, const Answer& answer,
-                                const SegmentOptions& options) {
-    Mask mask;
-    mask.token_index = cells.token;
-    mask.rows = cells.rows;
-    mask.columns = cells.columns;
-    mask.logits.assign(cells.values.begin(), cells.values.end());
-    for (std::size_t at = 0; at < cells.values.size(); ++at) {
-      if (std::isfinite(cells.values[at])) continue;
+  /// One pass for the `<|seg|>` at these places of the dialogue.
+  [[nodiscard]] std::vector<Mask> masks_of(std::span<const Index> objects, const Answer& answer,
+                                           const SegmentOptions& options) {
+    const auto threshold = static_cast<float>(options.threshold);
+    const auto tap = watch_.within("mask");
+    const Index width = answer.width;
+    const Index height = answer.height;
+    std::vector<Mask> masks;
+    if constexpr (requirement::HasMaskHead<B>) {
+      const Index merge = model_.config().vision.spatial_merge_size;
+      const auto readout = mask_readout(answer.grid.h / merge, answer.grid.w / merge, width, height,
+                                        options.upsample, threshold);
+      for (auto& read : dialogue_.segment(objects, options.mask_positions, readout, tap)) {
+        UpsampledMask picture{
+            .mask = {.width = width, .height = height, .cells = std::move(read.pixels)},
+            .area = read.foreground.area};
+        if (picture.area > 0) {
+          picture.score = read.foreground.probability / static_cast<double>(picture.area);
+        }
+        masks.push_back(mask_from(read.logits, std::move(picture)));
+      }
+    } else {
+      for (const auto& read : dialogue_.segment(objects, options.mask_positions, tap)) {
+        const std::vector<float> logits(read.values.begin(), read.values.end());
+        masks.push_back(mask_from(read, upsample(logits, read.rows, read.columns, width, height,
+                                                 options.upsample, threshold)));
+      }
+    }
+    return masks;
+  }
+
+  /// Throws Error{failure} where a logit is not finite.
+  [[nodiscard]] static Mask mask_from(const MaskLogits<Number>& read, UpsampledMask picture) {
+    for (std::size_t at = 0; at < read.values.size(); ++at) {
+      if (std::isfinite(read.values[at])) continue;
       fail(Fault::failure, "non-finite after mask.logits: first at index " + std::to_string(at));
     }
-    UpsampledMask picture =
-        upsample(model_.engine(), mask.logits, cells.rows, cells.columns, answer.width,
-                 answer.height, options.upsample, static_cast<float>(options.threshold));
+    Mask mask;
+    mask.token_index = read.token;
+    mask.rows = read.rows;
+    mask.columns = read.columns;
+    mask.logits.assign(read.values.begin(), read.values.end());
     mask.picture = std::move(picture.mask);
     mask.score = picture.score;
     mask.area = picture.area;

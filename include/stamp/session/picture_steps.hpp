@@ -10,29 +10,9 @@
 
 namespace stamp {
 
-/// upsample's axis from `input` cells to `output` pixels.
-[[nodiscard]] InterpolatedAxis interpolated_axis(Upsample variant, Index input, Index output);
-
-/// upsample (image/upsample.hpp); of an engine that does it in its own memory mask and area are the
-/// same, and the score but for the order of its sum.
-template <Backend B>
-[[nodiscard]] UpsampledMask upsample(B& engine, std::span<const float> logits, Index grid_height,
-                                     Index grid_width, Index width, Index height, Upsample variant,
-                                     float threshold = 0) {
-  if constexpr (requirement::ThresholdsPictures<B>) {
-    UpsampledMask result{.mask = {.width = width, .height = height}};
-    result.mask.cells.resize(static_cast<std::size_t>(checked_multiply(width, height, "mask")));
-    const Foreground found =
-        threshold_picture(engine, std::span(result.mask.cells), logits,
-                          interpolated_axis(variant, grid_height, height),
-                          interpolated_axis(variant, grid_width, width), threshold);
-    result.area = found.area;
-    if (found.area > 0) result.score = found.probability / static_cast<double>(found.area);
-    return result;
-  } else {
-    return upsample(logits, grid_height, grid_width, width, height, variant, threshold);
-  }
-}
+/// How upsample (image/upsample.hpp) reads a grid out, for engines with a mask head.
+[[nodiscard]] MaskReadout mask_readout(Index grid_height, Index grid_width, Index width,
+                                       Index height, Upsample variant, float threshold);
 
 /// How `processor` cuts a picture at `size`; without filters where it resizes in float.
 [[nodiscard]] PictureCut picture_cut(const Image& image, Extent size,

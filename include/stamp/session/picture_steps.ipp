@@ -6,16 +6,27 @@
 
 namespace stamp {
 
-InterpolatedAxis interpolated_axis(Upsample variant, Index input, Index output) {
+namespace detail {
+
+/// upsample's axis from `input` cells to `output` pixels.
+inline InterpolatedAxis interpolated_axis(Upsample variant, Index input, Index output) {
   InterpolatedAxis axis{.inputs = input};
-  const auto neighbours =
-      variant == Upsample::bilinear ? detail::bilinear_neighbours : detail::nearest_neighbours;
+  const auto neighbours = variant == Upsample::bilinear ? bilinear_neighbours : nearest_neighbours;
   for (const auto& [first, second, share] : neighbours(input, output)) {
     axis.first.push_back(static_cast<std::int32_t>(first));
     axis.second.push_back(static_cast<std::int32_t>(second));
     axis.share.push_back(share);
   }
   return axis;
+}
+
+}  // namespace detail
+
+MaskReadout mask_readout(Index grid_height, Index grid_width, Index width, Index height,
+                         Upsample variant, float threshold) {
+  return {.rows = detail::interpolated_axis(variant, grid_height, height),
+          .columns = detail::interpolated_axis(variant, grid_width, width),
+          .threshold = threshold};
 }
 
 PictureCut picture_cut(const Image& image, Extent size, const ImageProcessor& processor) {

@@ -114,8 +114,9 @@ void cut_patches(Stream stream, Erased<T> y, const std::uint8_t* pixels, const T
                  const PatchOrder& order) {
   test::launch(stream, [=] { walked::cut_patches(y, pixels, levels, order); });
 }
-inline void threshold_picture(Stream stream, const ThresholdPicture& call) {
-  test::launch(stream, [=] { walked::threshold_picture(call); });
+template <DeviceElement T>
+void mask_head(Stream stream, const MaskHead<T>& call, Index window) {
+  test::launch(stream, [=] { walked::mask_head(call, window); });
 }
 template <DeviceElement T>
 void attend_naive(Stream stream, const AttendCall<T>& call) {

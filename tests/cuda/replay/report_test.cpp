@@ -68,7 +68,7 @@ TEST(Report, TimesEveryPhaseOfAnAnswer) {
                                     "first_mask_passes_plain",
                                     "decode_first_tokens",
                                     "mask_pass",
-                                    "mask_picture",
+                                    "mask_pass_and_picture",
                                     "first_mask_passes",
                                     "mask_pass_two_objects",
                                     "read_2_tokens",

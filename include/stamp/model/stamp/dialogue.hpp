@@ -8,21 +8,13 @@
 #include <optional>
 #include <stamp/model/stamp/draft.hpp>
 #include <stamp/model/stamp/mask_pass.hpp>
+#include <stamp/model/stamp/mask_readout.hpp>
 #include <stamp/ops/fused.hpp>
 
 namespace stamp {
 
 /// Which rotary positions mask tokens take; see mask_positions.hpp.
 enum class MaskPositions { text, grid };
-
-/// A mask before it is a picture: logits [rows, columns] on the merged grid of the last image.
-template <std::floating_point Number>
-struct MaskLogits {
-  Index token = 0;  ///< position of its `<|seg|>` in the dialogue
-  Index rows = 0;
-  Index columns = 0;
-  std::vector<Number> values;
-};
 
 /// Keeps engine and model by reference; both must outlive it.
 template <Backend B>
@@ -123,31 +115,36 @@ class Dialogue {
   template <Tap<B> T = NoTap>
   [[nodiscard]] std::vector<MaskLogits<Number>> segment(std::span<const Index> tokens,
                                                         MaskPositions where, const T& tap = {}) {
-    if (tokens.empty()) return {};
-    flush(tap);
-    std::vector<MaskRequest> requests;
-    for (const Index token : tokens) requests.push_back(request_for(token));
-    const Index merge = stamp_.config.vision.spatial_merge_size;
-    const Index columns = image_->w / merge;
-    const Index cells = image_->patches() / (merge * merge);
-    const Index objects = static_cast<Index>(requests.size());
-    cache_.reserve(engine_, room_for(engine_, cache_.length() + objects * cells));
-
-    using Features = View<const typename B::Element, Tokens, Hidden>;
-    const Features all = std::as_const(features_).view();
-    const Features image = rows(all, all.template axis<Tokens>().size - cells, cells);
-    const auto logits = where == MaskPositions::text
-                            ? mask_pass<TextPositions>(engine_, stamp_, cache_, steps_, turns_,
-                                                       requests, image, columns, tap)
-                            : mask_pass<GridPositions>(engine_, stamp_, cache_, steps_, turns_,
-                                                       requests, image, columns, tap);
-
     std::vector<MaskLogits<Number>> masks;
-    for (Index object = 0; object < objects; ++object) {
-      const auto first = logits.begin() + object * cells;
-      masks.push_back({tokens[static_cast<std::size_t>(object)], cells / columns, columns,
-                       std::vector<Number>(first, first + cells)});
-    }
+    read_masks(tokens, where, tap, [&](Activation<B, Tokens, Hidden> h) {
+      const auto logits = mask_logits(engine_, stamp_, h);
+      auto first = logits.begin();
+      for (const Index token : tokens) {
+        masks.push_back(unread_mask(token));
+        masks.back().values.assign(first, first + mask_cells());
+        first += mask_cells();
+      }
+    });
+    return masks;
+  }
+
+  /// The same with masks at the size that `readout` says, made in the engine's memory.
+  template <Tap<B> T = NoTap>
+  [[nodiscard]] std::vector<MaskPicture<Number>> segment(std::span<const Index> tokens,
+                                                         MaskPositions where,
+                                                         const MaskReadout& readout,
+                                                         const T& tap = {})
+    requires requirement::HasMaskHead<B>
+  {
+    std::vector<MaskPicture<Number>> masks;
+    read_masks(tokens, where, tap, [&](Activation<B, Tokens, Hidden> h) {
+      Index first = 0;
+      for (const Index token : tokens) {
+        masks.push_back({unread_mask(token), {}, {}});
+        mask_picture(engine_, stamp_, masks.back(), rows(h, first, mask_cells()), readout);
+        first += mask_cells();
+      }
+    });
     return masks;
   }
 
@@ -198,6 +195,37 @@ class Dialogue {
                              ", found " + std::to_string(token));
     }
     return {token + 1, positions_[static_cast<std::size_t>(token)].t + 1};
+  }
+
+  /// One pass for the objects of `tokens`; read(h) gets their hidden states.
+  template <class T, class Read>
+  void read_masks(std::span<const Index> tokens, MaskPositions where, const T& tap,
+                  const Read& read) {
+    if (tokens.empty()) return;
+    flush(tap);
+    std::vector<MaskRequest> requests;
+    for (const Index token : tokens) requests.push_back(request_for(token));
+    const Index cells = mask_cells();
+    cache_.reserve(engine_, room_for(engine_, cache_.length() + std::ssize(requests) * cells));
+    using Features = View<const typename B::Element, Tokens, Hidden>;
+    const Features all = std::as_const(features_).view();
+    const Features image = rows(all, all.template axis<Tokens>().size - cells, cells);
+    const auto run_at = [&]<class Where>() {
+      mask_pass<Where>(engine_, stamp_, cache_, steps_, turns_, requests, image, mask_columns(),
+                       tap, read);
+    };
+    if (where == MaskPositions::text) return run_at.template operator()<TextPositions>();
+    run_at.template operator()<GridPositions>();
+  }
+  /// Cells of the last image's merged grid.
+  [[nodiscard]] Index mask_cells() const {
+    return image_->patches() / stamp_.config.vision.merged_patches();
+  }
+  [[nodiscard]] Index mask_columns() const {
+    return image_->w / stamp_.config.vision.spatial_merge_size;
+  }
+  [[nodiscard]] MaskLogits<Number> unread_mask(Index token) const {
+    return {token, mask_cells() / mask_columns(), mask_columns(), {}};
   }
 
   /// The loop of phase 1; choose(row) is the token behind row `row` of the last pass.

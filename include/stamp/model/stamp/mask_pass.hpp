@@ -3,18 +3,18 @@
 //
 //   e_i = Embed(<|mask|>) + F_i          F = merged vision features of the image, i = 1 … N
 //   h   = LanguageModel(e | KV cache up to and including this object's <|seg|>)
-//   l_i = w · RMSNorm(h_i) + b           foreground where l_i > 0
+//   l_i = w · RMSNorm(h_i) + b           foreground where l_i > 0: mask_readout.hpp
 //
 // Every mask token sees the history and every mask token of its object (hybrid attention), so N
 // cells cost one pass instead of N steps. Several objects share a pass as blocks that do not see
 // each other.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <stamp/model/stamp/mask_positions.hpp>
 #include <stamp/model/stamp/model.hpp>
 #include <stamp/model/stamp/steps.hpp>
-#include <stamp/ops/fused.hpp>
 #include <vector>
 
 namespace stamp {
@@ -26,15 +26,15 @@ struct MaskRequest {
   Index base = 0;
 };
 
-/// Logits of all requested objects, [objects · N] row-major, in one pass over the cache, which is
-/// left as it was. `image` is F, [N, Hidden]; `columns` the width of its grid. The cache must
-/// have room_for (steps.hpp) objects · N slots behind the dialogue. `steps` and `turns` are the
-/// dialogue's.
-template <PositionPolicy Where, Backend B, Tap<B> T = NoTap>
-[[nodiscard]] std::vector<typename B::Number> mask_pass(
-    B& engine, const Stamp<B>& stamp, KvCache<B>& cache, Steps<B>& steps,
-    qwen2_vl::TextTurns<B>& turns, std::span<const MaskRequest> objects,
-    View<const typename B::Element, Tokens, Hidden> image, Index columns, const T& tap = {}) {
+/// Runs all requested objects in one pass over the cache, which is left as it was, and hands their
+/// h, [objects · N, Hidden] in the engine's memory, to read(h). `image` is F, [N, Hidden];
+/// `columns` the width of its grid. The cache must have room_for (steps.hpp) objects · N slots
+/// behind the dialogue. `steps` and `turns` are the dialogue's.
+template <PositionPolicy Where, Backend B, Tap<B> T, class Read>
+void mask_pass(B& engine, const Stamp<B>& stamp, KvCache<B>& cache, Steps<B>& steps,
+               qwen2_vl::TextTurns<B>& turns, std::span<const MaskRequest> objects,
+               View<const typename B::Element, Tokens, Hidden> image, Index columns, const T& tap,
+               const Read& read) {
   const auto frame = engine.frame();
   const Index cells = image.template axis<Tokens>().size;
   const Index count = static_cast<Index>(objects.size());
@@ -57,19 +57,11 @@ template <PositionPolicy Where, Backend B, Tap<B> T = NoTap>
 
   // h = LanguageModel(e | cache); the masks' keys stand behind the dialogue and are forgotten.
   const auto at = text_rotary(engine, positions, stamp.config.text, turns);
-  const auto& norm = stamp.model.norm;
-  const auto& classifier = stamp.classifier;
-  const auto scores =
-      engine.template allocate<typename B::Element>(x.template axis<Tokens>(), classifier.out);
   steps.masks(engine, cache, x, cells, histories, tap, [&](auto slot, auto mask) {
     stamp.model(engine, x, at, cache, slot, mask, tap);
-    if (tap.listens()) tap.record(engine, "norm", norm(engine, x));
-    // l = classifier(RMSNorm(h)).
-    rms_norm_matmul(engine, scores, x, norm.weight, norm.eps, classifier.weight, classifier.bias);
+    if (tap.listens()) tap.record(engine, "norm", stamp.model.norm(engine, x));
   });
-  std::vector<typename B::Number> logits(static_cast<std::size_t>(count * cells));
-  engine.download(std::span(logits), scores);
-  return logits;
+  read(x);
 }
 
 }  // namespace stamp
