@@ -9,6 +9,7 @@
 #include <stamp/cuda/pool.hpp>
 #include <stamp/cuda/probe.hpp>
 #include <stamp/cuda/status.hpp>
+#include <utility>
 
 namespace stamp::cuda {
 
@@ -75,6 +76,20 @@ struct Slot {
   cudaEvent_t done = nullptr;
 };
 
+/// Small uploads that wait in a slot for what may follow them.
+struct Waiting {
+  static constexpr Index largest = Index{64} << 10U;  ///< of a piece, and of all
+  const Slot* slot = nullptr;
+  std::byte* to = nullptr;
+  Index bytes = 0;
+
+  /// Whether a piece follows directly; what starts aligned stays so in the slot.
+  [[nodiscard]] bool takes(const void* next, Index count) const {
+    return slot != nullptr && next == to + bytes && bytes + count <= largest &&
+           reinterpret_cast<std::uintptr_t>(to) % 256 == 0;
+  }
+};
+
 }  // namespace
 
 void check(cudaError_t status, const std::source_location& where) {
@@ -105,6 +120,7 @@ struct Device::State {
   Pool<DeviceMemory> pool{DeviceMemory{}};
   std::array<Slot, 4> slots{};
   std::size_t next = 0;
+  Waiting waiting;
   std::shared_ptr<void> products;
   bool recording = false;
   bool can_overlap = false;
@@ -204,7 +220,14 @@ Device::~Device() = default;
 const DeviceFacts& Device::facts() const { return state_->facts; }
 Stream Device::stream() const {
   check_alive();
-  return {state_->stream, state_->overlaps, state_->facts.multiprocessors};
+  return {state_->stream, state_->overlaps, state_->facts.multiprocessors, this};
+}
+void Device::send_uploads() const {
+  const auto [slot, to, bytes] = std::exchange(state_->waiting, {});
+  if (slot == nullptr || lost) return;
+  check(cudaMemcpyAsync(to, slot->memory, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice,
+                        state_->stream));
+  check(cudaEventRecord(slot->done, state_->stream));
 }
 void Device::overlap_kernels(bool on) { state_->overlaps = on && state_->can_overlap; }
 std::size_t Device::requests() const { return state_->pool.requests(); }
@@ -212,6 +235,7 @@ std::shared_ptr<void>& Device::products() { return state_->products; }
 
 std::byte* Device::allocate(std::size_t bytes) {
   check_alive();
+  send_uploads();  // what they go to may have been released, and be given back to the driver now
   void* const memory = state_->pool.allocate(bytes);
   if (memory == nullptr) fail_out_of_memory(mebibytes(Pool<DeviceMemory>::rounded(bytes)));
   return static_cast<std::byte*>(memory);
@@ -222,19 +246,26 @@ void Device::release(void* memory) noexcept { state_->pool.release(memory); }
 void Device::upload(void* to, Index bytes, const Fill& fill) {
   check_alive();
   state_->expect_no_recording("an upload");
+  Waiting& waiting = state_->waiting;
+  if (waiting.takes(to, bytes)) {
+    fill(waiting.slot->memory + waiting.bytes, 0, bytes);
+    waiting.bytes += bytes;
+    return;
+  }
+  send_uploads();
   for (Index begin = 0; begin < bytes; begin += Slot::bytes) {
     const Index count = std::min(Slot::bytes, bytes - begin);
     const Slot& slot = state_->slot();
     fill(slot.memory, begin, count);
-    check(cudaMemcpyAsync(static_cast<std::byte*>(to) + begin, slot.memory,
-                          static_cast<std::size_t>(count), cudaMemcpyHostToDevice, state_->stream));
-    check(cudaEventRecord(slot.done, state_->stream));
+    waiting = {&slot, static_cast<std::byte*>(to) + begin, count};
+    if (bytes > Waiting::largest) send_uploads();
   }
 }
 
 void Device::download(const void* from, Index bytes, const Take& take) {
   check_alive();
   state_->expect_no_recording("a download");
+  send_uploads();
   for (Index begin = 0; begin < bytes; begin += Slot::bytes) {
     const Index count = std::min(Slot::bytes, bytes - begin);
     const Slot& slot = state_->slot();
@@ -248,6 +279,7 @@ void Device::download(const void* from, Index bytes, const Take& take) {
 
 void Device::set(void* memory, int byte, std::size_t bytes) {
   check_alive();
+  send_uploads();
   check(cudaMemsetAsync(memory, byte, bytes, state_->stream));
 }
 
@@ -259,6 +291,7 @@ void Device::poison(void* memory, std::size_t bytes) noexcept {
 void Device::wait(const std::source_location& where) {
   check_alive();
   state_->expect_no_recording("a wait");
+  send_uploads();
   check(cudaStreamSynchronize(state_->stream), where);
 }
 
@@ -315,6 +348,7 @@ Graph Device::State::record_once(const std::function<void()>& body) {
 
 Graph Device::record(const std::function<void()>& body) {
   check_alive();
+  send_uploads();
   Graph graph = state_->record_once(body);
   if (graph != nullptr || !state_->overlaps) return graph;
   overlap_kernels(false);
@@ -325,6 +359,7 @@ Graph Device::record(const std::function<void()>& body) {
 
 void Device::launch(const Graph& graph) {
   check_alive();
+  send_uploads();
   check(cudaGraphLaunch(graph.get(), state_->stream));
 }
 

@@ -15,14 +15,18 @@ struct CUgraphExec_st;  // and its cudaGraphExec_t
 
 namespace stamp::cuda {
 
+class Device;
+
 /// Where work is queued, and how kernels follow one another there.
 struct Stream {
   CUstream_st* queue = nullptr;
   bool overlaps = false;  ///< a kernel may begin while the one before it ends (runtime.cuh)
   int multiprocessors = 1;
+  const Device* device = nullptr;
 
-  /// What the runtime takes. NOLINTNEXTLINE(google-explicit-constructor)
-  operator CUstream_st*() const { return queue; }
+  /// What the runtime takes, once the device's uploads are on their way: whatever is queued here
+  /// comes behind them. NOLINTNEXTLINE(google-explicit-constructor)
+  operator CUstream_st*() const;
 };
 /// Recorded launches, ready to run; null where there are none.
 using Graph = std::shared_ptr<CUgraphExec_st>;
@@ -65,9 +69,13 @@ class Device {
 
   /// fill(chunk, begin, count) writes bytes [begin, begin + count) of what is copied to `to`,
   /// chunk by chunk into pinned memory while earlier chunks travel. Returns when the last one is
-  /// on its way; later work of the stream comes after it.
+  /// filled; later work of the stream comes after it. Small pieces that follow one another in
+  /// memory, as those of a step do, travel together: a copy takes the host longer than such a
+  /// piece takes the bus.
   using Fill = std::function<void(std::byte*, Index, Index)>;
   void upload(void* to, Index bytes, const Fill& fill);
+  /// Puts on its way what still waits for pieces that might follow it.
+  void send_uploads() const;
 
   /// take(chunk, begin, count) reads bytes [begin, begin + count) of `from`; waits.
   using Take = std::function<void(const std::byte*, Index, Index)>;
@@ -97,6 +105,11 @@ class Device {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+inline Stream::operator CUstream_st*() const {
+  if (device != nullptr) device->send_uploads();
+  return queue;
+}
 
 /// Why this machine cannot run the backend, as Device's constructor would say; empty if it can.
 [[nodiscard]] std::string missing_device();

@@ -132,6 +132,98 @@ TEST_F(CudaDevice, FillsPinnedMemoryAgainWhenItsCopyIsDone) {
   EXPECT_EQ(host_runtime().calls["cudaMallocHost"], 4);
 }
 
+/// Sends `bytes` of one value.
+void send(Device& device, std::byte* to, Index bytes, int value) {
+  device.upload(to, bytes, [=](std::byte* chunk, Index, Index count) {
+    std::memset(chunk, value, static_cast<std::size_t>(count));
+  });
+}
+/// Every byte, read when all that was queued is done.
+std::vector<int> received(Device& device, const std::byte* from, Index bytes) {
+  std::vector<int> values;
+  device.download(from, bytes, [&](const std::byte* chunk, Index, Index count) {
+    for (Index at = 0; at < count; ++at) values.push_back(static_cast<int>(chunk[at]));
+  });
+  return values;
+}
+
+TEST_F(CudaDevice, SendsSmallPiecesThatFollowOneAnotherAsOne) {
+  Device device;
+  std::byte* const memory = device.allocate(1024);
+  send(device, memory, 512, 1);
+  send(device, memory + 512, 256, 2);
+  send(device, memory + 768, 4, 3);
+  EXPECT_EQ(host_runtime().calls["cudaMemcpyAsync"], 0) << "more may follow";
+  const std::vector<int> found = received(device, memory, 772);
+  EXPECT_EQ(host_runtime().calls["cudaMemcpyAsync"], 2) << "one there, one back";
+  std::vector<int> expected(512, 1);
+  expected.resize(768, 2);
+  expected.resize(772, 3);
+  EXPECT_EQ(found, expected);
+
+  // A gap, what comes before, and the same place again are copies of their own, in their order.
+  host_runtime().calls.clear();
+  send(device, memory + 256, 4, 4);
+  send(device, memory + 264, 4, 5);
+  send(device, memory, 4, 6);
+  send(device, memory, 4, 7);
+  EXPECT_EQ(received(device, memory, 4), std::vector<int>(4, 7));
+  EXPECT_EQ(host_runtime().calls["cudaMemcpyAsync"], 5);
+  EXPECT_EQ(received(device, memory + 256, 12),
+            (std::vector<int>{4, 4, 4, 4, 1, 1, 1, 1, 5, 5, 5, 5}));
+
+  // No piece is joined that would make them many, or that starts askew.
+  host_runtime().calls.clear();
+  std::byte* const large = device.allocate(std::size_t{1} << 18U);
+  send(device, large, 60000, 1);
+  send(device, large + 60000, 60000, 2);
+  send(device, memory + 1, 3, 1);
+  send(device, memory + 4, 4, 2);
+  device.wait();
+  EXPECT_EQ(host_runtime().calls["cudaMemcpyAsync"], 4);
+}
+
+/// Whatever is queued comes behind the pieces that wait.
+TEST_F(CudaDevice, SendsWhatWaitsAheadOfAllOtherWork) {
+  Device device;
+  std::byte* const memory = device.allocate(256);
+  const Graph graph = device.record(
+      [&] { (void)test::queue(device.stream(), [memory] { memory[1] = memory[0]; }); });
+  ASSERT_NE(graph, nullptr);
+  const std::vector<std::function<void()>> works{
+      [&] { (void)test::queue(device.stream(), [memory] { memory[1] = memory[0]; }); },
+      [&, held = device.stream()] { (void)test::queue(held, [memory] { memory[1] = memory[0]; }); },
+      [&] { device.launch(graph); }};
+  for (std::size_t work = 0; work < works.size(); ++work) {
+    for (int value = 1; value < 4; ++value) {
+      send(device, memory, 1, value);
+      works[work]();
+      EXPECT_EQ(received(device, memory + 1, 1), std::vector<int>{value}) << "work " << work;
+    }
+  }
+  send(device, memory, 1, 9);
+  device.set(memory, 5, 1);
+  EXPECT_EQ(received(device, memory, 1), std::vector<int>{5});
+  send(device, memory, 1, 9);
+  device.wait();
+  EXPECT_EQ(static_cast<int>(memory[0]), 9);
+  send(device, memory, 1, 8);
+  const Graph none = device.record([] {});
+  EXPECT_EQ(received(device, memory, 1), std::vector<int>{8}) << "it was not recorded";
+}
+
+TEST_F(CudaDevice, SendsWhatWaitsBeforeItsMemoryGoesBackToTheDriver) {
+  host_runtime().memory = 8 * mebibyte;
+  Device device;
+  std::byte* const memory = device.allocate(5 * mebibyte);
+  send(device, memory, 4, 1);
+  device.release(memory);
+  std::byte* const larger = device.allocate(7 * mebibyte);  // takes the place of the other
+  EXPECT_EQ(host_runtime().calls["cudaMemcpyAsync"], 1);
+  send(device, larger, 4, 2);
+  EXPECT_EQ(received(device, larger, 4), std::vector<int>(4, 2));
+}
+
 TEST_F(CudaDevice, AsksForNoMemoryAfterTheFirstPassOfASize) {
   Engine<float> engine;
   const auto pass = [&](Index tokens) {

@@ -7,6 +7,7 @@
 
 #include <cuda/replay/host_kernels.hpp>
 #include <cuda/runtime/host_runtime.hpp>
+#include <parity/random_weights.hpp>
 #include <parity/told.hpp>
 #include <random>
 #include <stamp/checkpoint/json.hpp>
@@ -99,6 +100,29 @@ TEST(CudaLateWork, MakesTheMasksOfAPictureBitForBit) {
     EXPECT_EQ(answers[0].masks[at].picture.cells, answers[1].masks[at].picture.cells);
     EXPECT_EQ(answers[0].masks[at].score, answers[1].masks[at].score);
   }
+}
+
+/// Embedding row, cosines, sines and lengths of the published head sizes travel as one.
+TEST(CudaLateWork, AWordIsOneCopyThereOneGraphAndOneCopyBack) {
+  start(true);
+  auto config = tiny_config();
+  config.text.hidden_size = config.vision.hidden_size = 128;
+  config.text.num_attention_heads = config.text.num_key_value_heads = 1;
+  config.text.mrope_section = {16, 24, 24};
+  cuda::Engine<bfloat16> engine;
+  Stamp<cuda::Engine<bfloat16>> stamp(config);
+  bind(engine, stamp, RandomWeights(expected_tensors(stamp)));
+  Dialogue dialogue(engine, stamp);
+  auto scores = dialogue.read(std::vector<std::int32_t>{9, 11, 12});
+  const auto say = [&](Index words) {
+    (void)dialogue.generate_greedily(scores, -1, words, [](std::int32_t) {});
+  };
+  say(4);  // two words to record, and the last one runs when the next answer begins
+  host_runtime().calls.clear();
+  say(10);
+  EXPECT_EQ(host_runtime().calls["cudaGraphLaunch"], 10);
+  EXPECT_EQ(host_runtime().calls["cudaMemcpyAsync"], 20);
+  EXPECT_EQ(host_runtime().calls["cudaStreamSynchronize"], 0);
 }
 
 }  // namespace

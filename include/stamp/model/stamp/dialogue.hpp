@@ -327,13 +327,14 @@ class Dialogue {
     const auto frame = engine_.frame();
     const Index count = static_cast<Index>(ids.size());
     cache_.reserve(engine_, room_for(engine_, cache_.length() + count));
+    const auto logits = engine_.template allocate<typename B::Element>(
+        Tokens{scored.size()}, stamp_.model.embed_tokens.vocab);
+    // From here on what a word brings along stands side by side, so that it can travel as one.
     auto x = stamp_.model.embed_tokens(engine_, ids);
     place_features(x, ids);
     const auto text = tap.within("language");
     text.record(engine_, "embeddings", x);
     const auto at = qwen2_vl::text_rotary(engine_, positions, stamp_.config.text, turns_);
-    const auto logits = engine_.template allocate<typename B::Element>(
-        Tokens{scored.size()}, stamp_.model.embed_tokens.vocab);
     steps_.words(engine_, cache_, x, scored, text, [&](auto slot, auto mask) {
       stamp_.model(engine_, x, at, cache_, slot, mask, text);
       score(x, scored, logits, text);

@@ -30,8 +30,8 @@ template <Backend B>
 }
 
 /// Runs passes over the end of one cache with one model, recorded where that is possible. A pass is
-/// pass(slot, mask): launches only, and the stream x was the first scratch memory of its frame. Who
-/// listens to activations gets them from plain passes.
+/// pass(slot, mask): launches only, and where the stream x stands says where all scratch memory of
+/// its frame does. Who listens to activations gets them from plain passes.
 template <Backend B>
 class Steps {
  public:
