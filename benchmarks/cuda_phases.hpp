@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The phases of an answer on a GPU, with random weights of any sizes: each for itself, an answer
 // from a picture's pixels to a mask of the picture's size, and the next question about it. Beside
-// their times stands the work that they ask for, from which gpu_table.py computes floors.
+// their times stands the work that they ask for, from which gpu_table.py computes floors. And
+// whether the same answer, asked for again and again, has the same bits.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <map>
@@ -125,8 +127,34 @@ class TimedAnswers {
     return equal_ && finite_;
   }
 
+  /// Whether so many answers about one picture have the bits of the first: what they say, and masks
+  /// of one, two and three objects a pass. One line each.
+  [[nodiscard]] bool repeat(int runs) {
+    constexpr std::array parts{"words", "one_object_a_pass", "two_objects_a_pass",
+                               "three_objects_a_pass"};
+    const std::array<Said, parts.size()> wanted = answer_again();
+    std::array<int, parts.size()> same{};
+    for (int run = 0; run < runs; ++run) {
+      const auto found = run == 0 ? wanted : answer_again();
+      for (std::size_t part = 0; part < parts.size(); ++part) {
+        same[part] += found[part].same_bits(wanted[part]) ? 1 : 0;
+      }
+    }
+    bool good = true;
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      const bool finite = wanted[part].finite();
+      std::printf(R"({"kind": "repeats", "name": "%s_%s", "same": %d, "of": %d, "finite": %s})"
+                  "\n",
+                  name_.c_str(), parts[part], same[part], runs, finite ? "true" : "false");
+      good = good && finite && same[part] == runs;
+    }
+    std::fflush(stdout);
+    return good;
+  }
+
  private:
   static constexpr int first = 4;  ///< steps that come twice are recorded, so these are not timed
+  static constexpr Index repeated_words = 10;  ///< the first one plain, then a recording of it
 
   /// The first run warms up.
   void lap(const std::string& phase, Clock::time_point& start, double parts = 1) {
@@ -164,9 +192,13 @@ class TimedAnswers {
     for (Index object = 0; object < objects; ++object) tokens.push_back(prompt_size() + 1 - object);
     return tokens;
   }
-  [[nodiscard]] MaskLogits<float> mask(Dialogue<Engine>& dialogue, Index objects = 1) {
-    return std::move(dialogue.segment(masked(objects), MaskPositions::text).front());
+  [[nodiscard]] std::vector<MaskLogits<float>> masks(Dialogue<Engine>& dialogue, Index objects) {
+    return dialogue.segment(masked(objects), MaskPositions::text);
   }
+  [[nodiscard]] MaskLogits<float> mask(Dialogue<Engine>& dialogue, Index objects = 1) {
+    return std::move(masks(dialogue, objects).front());
+  }
+
   /// As a conversation asks for it: at the picture's size, too.
   void picture(Dialogue<Engine>& dialogue) {
     const qwen2_vl::PatchGrid& grid = *dialogue.image();
@@ -174,6 +206,21 @@ class TimedAnswers {
     const auto readout = mask_readout(grid.h / merge, grid.w / merge, picture_.width,
                                       picture_.height, Upsample::bilinear, 0);
     (void)dialogue.segment(masked(1), MaskPositions::text, readout);
+  }
+
+  /// An answer from the picture on: its words, and masks of one, two and three objects a pass.
+  [[nodiscard]] std::array<Said, 4> answer_again() {
+    Dialogue<Engine> dialogue(engine_, stamp_);
+    look(dialogue, picture_);
+    std::array<Said, 4> said;
+    said[0].words = say(dialogue, dialogue.read(prompt_), repeated_words);
+    for (std::size_t objects = 1; objects < said.size(); ++objects) {
+      for (const auto& found : masks(dialogue, static_cast<Index>(objects))) {
+        said[objects].mask.insert(said[objects].mask.end(), found.values.begin(),
+                                  found.values.end());
+      }
+    }
+    return said;
   }
 
   [[nodiscard]] Index prompt_size() const { return std::ssize(prompt_); }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times stamp::cuda on a GPU: products and attention at the published sizes, the phases of an
 // answer about a 1200×1200 picture, seen at 896×896, with random weights of the true 2B and 7B
-// sizes, and SAM ViT-H; products and phases in 8-bit weights, too. One JSON line a reading;
-// gpu_report.sh runs it part by part, gpu_peers.py times PyTorch on the same shapes.
-//   cuda_report operations|2b|7b|sam|int8|fp8|2b_hopper
+// sizes, and SAM ViT-H; products and phases in 8-bit weights, too. "repeated" is a hundred answers
+// of 2B, compared bit by bit. One JSON line a reading; gpu_report.sh runs it part by part,
+// gpu_peers.py times PyTorch on the same shapes.
+//   cuda_report operations|2b|7b|repeated|sam|int8|fp8|2b_hopper
 #include <cstring>
 #include <stamp/model/qwen2_vl/published.hpp>
 
@@ -65,6 +66,9 @@ void report_operations() {
   Engine engine;
   if (part == "2b") return report_answers(engine, "2b", qwen2_vl::published_2b());
   if (part == "7b") return report_answers(engine, "7b", qwen2_vl::published_7b());
+  if (part == "repeated") {
+    return TimedAnswers(engine, "2b", qwen2_vl::published_2b(), {}).repeat(100);
+  }
   if (part != "sam") {
     fail(Fault::usage, "cuda_report: expected a part to time, found " + std::string(part));
   }

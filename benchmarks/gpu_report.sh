@@ -166,6 +166,7 @@ done
 begin host 60 "$work/bin/host_test"
 begin goldens 150 "$work/bin/goldens_test" --gtest_filter='*CudaIn*'
 begin sam_goldens 60 "$work/bin/sam_goldens_test" --gtest_filter='*CudaIn*'
+begin repeated 120 "$work/bin/repeated_test" --gtest_filter='*RepeatedOnCuda*'
 begin answer 60 "$work/bin/answer_test" --gtest_filter='*CudaAnswers*'
 begin parity 60 "$work/bin/stamp" parity --backend cuda --model tests/goldens/models/tied \
   --activations tests/goldens/activations/tied-single.safetensors --quiet
@@ -197,7 +198,7 @@ measure torch torch_2b 90 "${peers[@]}" 2b
 measure stamp 7b 60 "$work/bin/cuda_report" 7b
 measure torch torch_7b 90 "${peers[@]}" 7b
 finish
-for part in sam int8 fp8; do
+for part in repeated sam int8 fp8; do
   measure stamp "$part" 60 "$work/bin/cuda_report" "$part"
 done
 measure torch torch_sam 60 "${peers[@]}" sam

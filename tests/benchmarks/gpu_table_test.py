@@ -53,9 +53,10 @@ class Table(unittest.TestCase):
         self.assertEqual(row(lines, "product 2b_q_1")[2], "1.25")
         # the best of our kernels that may be chosen against PyTorch's best
         self.assertEqual(row(lines, "attention mask_2b_hopper")[:3], ["0.0210", "0.0200", "0.95"])
+        self.assertEqual(row(lines, "repeats 2b_two_objects_a_pass"), [*"the same bits 100 times met".split()])
         self.assertIn("launched as a graph on one side only: 2b_up_1024", lines)
         self.assertTrue(lines[-2].startswith("not measured: phase 7b_vision, phase 7b_prefill, phase 7b_decode_token, "), lines)
-        self.assertEqual(lines[-1], "goals: 9 met, 39 not measured, 3 below: phase 2b_prefill, "
+        self.assertEqual(lines[-1], "goals: 12 met, 40 not measured, 3 below: phase 2b_prefill, "
                          "phase 7b_end_to_end against eager transformers, product 2b_up_1024")
 
     def test_failures(self):
@@ -67,13 +68,26 @@ class Table(unittest.TestCase):
                 r["count"] = 3
             if r["kind"] == "compare":
                 r["changed"] = 1
+            if r["name"] == "2b_two_objects_a_pass":
+                r["same"] = 97
+            if r["name"] == "2b_one_object_a_pass":
+                r["finite"] = False
         code, lines = table(worse)
         self.assertEqual(code, 1)
         self.assertIn("FAILED stamp 2b_graphs_and_plain_launches: the bits differ", lines)
         self.assertIn("FAILED stamp 2b_requests_after_warm_up: the driver was asked for memory 3 times", lines)
-        self.assertEqual(sum(line.startswith("FAILED") for line in lines), 3)
+        self.assertIn("FAILED stamp 2b_two_objects_a_pass: the same bits 97 times of 100", lines)
+        self.assertIn("FAILED stamp 2b_one_object_a_pass: the same bits 100 times of 100, not finite", lines)
+        self.assertEqual(row(lines, "repeats 2b_two_objects_a_pass")[-4:], ["BELOW:", "97", "of", "100"])
+        self.assertEqual(row(lines, "repeats 2b_one_object_a_pass")[-4:], ["BELOW:", "100", "of", "100"])
+        self.assertEqual(sum(line.startswith("FAILED") for line in lines), 5)
         # a kernel that disagrees reaches no goal
         self.assertEqual(row(lines, "attention mask_2b_tensor")[-1], "BELOW")
+
+    def test_too_few_repeats_reach_no_goal(self):
+        code, lines = table([{"side": "stamp", "kind": "repeats", "name": "2b_words", "same": 9, "of": 9, "finite": True}])
+        self.assertEqual(code, 0)
+        self.assertEqual(row(lines, "repeats 2b_words")[-4:], ["BELOW:", "9", "of", "9"])
 
     def test_not_finite(self):
         code, lines = table([{"side": "stamp", "kind": "bits", "name": "a", "equal": True, "finite": False}])
@@ -84,7 +98,7 @@ class Table(unittest.TestCase):
         code, lines = table([])
         self.assertEqual(code, 0)
         self.assertEqual(lines[0], "ceilings: not measured, so no floors")
-        self.assertEqual(lines[-1], "goals: 0 met, 51 not measured, 0 below")
+        self.assertEqual(lines[-1], "goals: 0 met, 55 not measured, 0 below")
 
     def test_all_readings(self):
         code, lines = table(READINGS, "--all")
@@ -95,7 +109,7 @@ class Table(unittest.TestCase):
     def test_what_pytorch_has_not_is_not_measured(self):
         lines = table([r for r in READINGS if r["side"] != "torch" or r["kind"] == "ceiling"])[1]
         self.assertEqual(row(lines, "product 2b_q_1")[-2:], ["not", "measured"])
-        self.assertEqual(lines[-1], "goals: 6 met, 44 not measured, 1 below: phase 2b_prefill")
+        self.assertEqual(lines[-1], "goals: 9 met, 45 not measured, 1 below: phase 2b_prefill")
 
     def test_the_newest_results_become_the_readme_s_table(self):
         with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.object(gpu_table, "HERE", pathlib.Path(folder)):
@@ -114,7 +128,7 @@ class Table(unittest.TestCase):
                                             "Ceilings: 780 and 800 TFLOP/s"), lines[2])
         self.assertIn("| phase 2b_vision | 12.5000 | 20.0000 | 1.60 | 640.0 | 160 | 80 % | ≤ 16 ms | met |", lines)
         self.assertEqual({line.count("|") for line in lines if line.startswith("|")}, {10})
-        self.assertEqual(sum(line.startswith("|") for line in lines), 2 + 12)
+        self.assertEqual(sum(line.startswith("|") for line in lines), 2 + 15)
 
     def test_readme_is_up_to_date(self):
         self.assertEqual(gpu_table.write(check=True), 0)

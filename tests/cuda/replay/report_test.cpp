@@ -91,6 +91,27 @@ TEST(Report, TimesEveryPhaseOfAnAnswer) {
   EXPECT_GT(host_device().replayed, 0);
 }
 
+constexpr benchmarks::AskedAnswer asked_again{
+    .side = 60, .size = {.grid = {1, 4, 4}, .before = 3, .after = 4}, .runs = 1};
+
+TEST(Report, ComparesAnswersThatAreAskedForAgain) {
+  host_device() = {};
+  cuda::Engine<bfloat16> engine;
+  bool same = false;
+  const auto said = said_by([&] {
+    same = benchmarks::TimedAnswers(engine, "tiny", tiny_config(), asked_again).repeat(3);
+  });
+  EXPECT_TRUE(same);
+  for (const char* part :
+       {"words", "one_object_a_pass", "two_objects_a_pass", "three_objects_a_pass"}) {
+    const json& reading = said.at(std::string("tiny_") + part);
+    EXPECT_EQ(reading.at("kind"), "repeats");
+    EXPECT_EQ(reading.at("same").get<int>(), 3);
+    EXPECT_EQ(reading.at("of").get<int>(), 3);
+    EXPECT_TRUE(reading.at("finite").get<bool>());
+  }
+}
+
 TEST(Report, AnswersAreComparedBitByBit) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const benchmarks::Said number{{1, 2}, {0.5F, -1.0F}};
