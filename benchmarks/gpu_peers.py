@@ -7,7 +7,8 @@ rest goes on.
 
 ceilings: a product of 8192 and a copy. operations: products and attention. 2b, 7b: Qwen2-VL in transformers, launch by
 launch, with random weights of the true sizes: its phases, an answer as the released predictor makes it, and the next
-question. sam: ViT-H. `--tiny` takes sizes and repeats that any processor does in seconds, to try the code itself."""
+question. 2b_compiled, 7b_compiled: a decoded token over a cache of fixed length as one graph, of plain and of compiled
+code; where one of them cannot be had, that is a reading and no failure. sam: ViT-H. `--tiny` takes sizes and repeats that any processor does in seconds, to try the code itself."""
 
 import argparse
 import contextlib
@@ -327,18 +328,96 @@ class Answers:
         laps.lap("next_question")
 
 
-def report_answers(peer, name):
+class FixedCache:
+    """Decoding over a cache of fixed length, whose step is the same launches for every token: one graph on a GPU."""
+
+    def __init__(self, answers):
+        from transformers import StaticCache
+        self.answers, self.peer = answers, answers.peer
+        device, prompt = self.peer.device, answers.sizes.prompt
+        length = prompt + answers.sizes.decoded + 1
+        self.cache = StaticCache(config=answers.model.config, max_cache_len=length)
+        self.slots = torch.arange(length, device=device)
+        self.word = torch.ones(1, 1, dtype=torch.long, device=device)
+        self.place = torch.zeros(1, dtype=torch.long, device=device)
+        self.read(answers.ids, self.slots[:prompt])
+
+    def read(self, ids, places):
+        """The greedy choice after these tokens, on the device."""
+        hidden = self.answers.embed(ids)
+        unseen = self.slots > places[:, None]
+        mask = torch.zeros_like(unseen, dtype=hidden.dtype).masked_fill(unseen, float("-inf"))
+        hidden = self.answers.text(inputs_embeds=hidden, past_key_values=self.cache, use_cache=True, cache_position=places,
+                                   position_ids=places.expand(3, 1, -1),
+                                   attention_mask={"full_attention": mask[None, None]}).last_hidden_state
+        return self.answers.model.lm_head(hidden[:, -1]).argmax(-1, keepdim=True)
+
+    def words(self, step, count):
+        """`count` greedy words after the prompt, each of which the host waits for."""
+        self.word.fill_(1)
+        self.place.fill_(self.answers.sizes.prompt)
+        found = []
+        for _ in range(count):
+            step()
+            found.append(int(self.word))
+        return found
+
+    def time(self, name, read):
+        """Says what a token takes whose launches are `read`'s."""
+        def step():
+            self.word.copy_(read(self.word, self.place))
+            self.place.add_(1)
+
+        if self.peer.on_gpu:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                self.words(step, 3)
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                step()
+            step = graph.replay
+        laps, count = Laps(self.peer, name), self.answers.sizes.decoded
+        for _ in range(2 if self.peer.tiny else 5):
+            laps.start()
+            self.words(step, count)
+            laps.lap("decode_token", count)
+        laps.say()
+
+
+def report_compiled(peer, name):
+    """The plain graph first, since compiling may take more time than there is."""
+    sizes = sizes_of(peer, name)
+    expect_memory(peer, sizes)
+    with torch.inference_mode():
+        fixed = FixedCache(Answers(peer, sizes))
+        fixed.time(f"{name}_static", fixed.read)
+        # For a processor it is traced alone: compilers take a minute.
+        fixed.time(f"{name}_compiled",
+                   torch.compile(fixed.read, fullgraph=True, backend="inductor" if peer.on_gpu else "aot_eager"))
+
+
+def sizes_of(peer, name):
     sizes = MODELS[name]
     if peer.tiny:
         sizes = dataclasses.replace(sizes, hidden=16 * sizes.heads // sizes.kv_heads, ffn=64, kv_heads=1,
                                     heads=sizes.heads // sizes.kv_heads, vocabulary=200, **TINY)
+    return sizes
+
+
+def expect_memory(peer, sizes):
     if peer.on_gpu:
         layer = 2 * sizes.hidden**2 + 3 * sizes.hidden * sizes.ffn
         needed = 2 * (sizes.layers * layer + 2 * sizes.vocabulary * sizes.hidden) + (8 << 30)
         free = torch.cuda.mem_get_info()[0]
         if free < needed:
-            say(kind="phase", name=name, failed=f"needs {needed >> 30} GiB of device memory, {free >> 30} are free")
-            return
+            raise RuntimeError(f"needs {needed >> 30} GiB of device memory, {free >> 30} are free")
+
+
+def report_answers(peer, name):
+    sizes = sizes_of(peer, name)
+    expect_memory(peer, sizes)
     with torch.inference_mode():
         answers = Answers(peer, sizes)
         say(kind="model", name=name, attention=answers.attention)
@@ -382,7 +461,8 @@ def report_sam(peer):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", choices=("ceilings", "operations", "2b", "7b", "sam"))
+    compiled = tuple(f"{name}_compiled" for name in MODELS)
+    parser.add_argument("parts", nargs="+", choices=("ceilings", "operations", *MODELS, "sam", *compiled))
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true")
     chosen = parser.parse_args()
@@ -394,11 +474,13 @@ def main():
         try:
             if part in MODELS:
                 report_answers(peer, part)
+            elif part in compiled:
+                report_compiled(peer, part.removesuffix("_compiled"))
             else:
                 {"ceilings": report_ceilings, "operations": report_operations, "sam": report_sam}[part](peer)
         except Exception as error:  # another version of PyTorch or transformers: the other readings stand
-            failed = True
-            say(kind="phase", name=part, failed=f"{type(error).__name__}: {first_line(error)}")
+            failed = failed or part not in compiled
+            say(kind="peer" if part in compiled else "phase", name=part, failed=f"{type(error).__name__}: {first_line(error)}")
         if peer.on_gpu:
             torch.cuda.empty_cache()
     return failed

@@ -26,6 +26,7 @@ SIZES = ("2b", "7b")
 REPEATED = [f"2b_{part}" for part in ("words", "one_object_a_pass", "two_objects_a_pass", "three_objects_a_pass")]
 TIMES_REPEATED = 100
 TIMES_EAGER = 5  # an answer against transformers, launch by launch, in two phases
+TIMES_COMPILED = 1.3  # a decoded token against transformers as one graph, plain or compiled, the quicker one
 OF_PRODUCT, OF_ATTENTION = 0.95, 0.9  # of PyTorch's speed
 LANGUAGE = ("q", "kv", "up", "down")
 PRODUCTS = [f"vision_{name}_4096" for name in ("qkv", "proj", "fc1", "fc2")] + [
@@ -85,8 +86,8 @@ class Report:
         return sum(count * phases[part] for part, count in parts.items())
 
     def row(self, r, goal="", verdict=""):
-        """A reading's cells."""
-        other = self.theirs.get(OURS.sub("", r["name"]))
+        """A reading's cells; "beside" names another reading of theirs than that of the same name."""
+        other = self.theirs.get(r.get("beside", OURS.sub("", r["name"])))
         rates = ["", ""]
         if "tflops" in r:
             rates = [f"{r['tflops']:.1f}", f"{r['gbytes_per_s']:.0f}"]
@@ -106,6 +107,11 @@ class Report:
         for size in SIZES:
             name = f"{size}_end_to_end"
             yield self.against("phase", name, ours.get(name), TIMES_EAGER, "against eager transformers")
+        for size in SIZES:
+            name = f"{size}_decode_token"
+            found = [f"{size}_{how}_decode_token" for how in ("static", "compiled")]
+            found = sorted((each for each in found if each in self.theirs), key=lambda each: self.theirs[each]["ms"])
+            yield self.against("phase", name, ours.get(name), TIMES_COMPILED, "against compiled transformers", *found[:1] or [""])
         for name in REPEATED:
             yield self.repeated(name)
         products = least(self.of("stamp", "product"))
@@ -127,9 +133,10 @@ class Report:
         cells[0] = f"{cells[0]} {more}".rstrip()
         return cells, met
 
-    def against(self, kind, name, found, times, more=""):
-        other = self.theirs.get(name)
-        return self.judged(kind, name, found, f"≥ {times:g} × torch",
+    def against(self, kind, name, found, times, more="", beside=None):
+        beside = name if beside is None else beside
+        other = self.theirs.get(beside)
+        return self.judged(kind, name, found and found | {"beside": beside}, f"≥ {times:g} × torch",
                            lambda r: other["ms"] / r["ms"] >= times if other else None, more)
 
     def repeated(self, name):
@@ -153,7 +160,7 @@ class Report:
             elif r["kind"] == "compare" and (r["beyond"] or r["changed"]):
                 yield (f"{name}: largest difference {r['largest_difference']}, {r['beyond']} beyond tolerance and "
                        f"{r['changed']} changed from run to run of {r['of']}")
-            elif "failed" in r and r["kind"] != "attention":
+            elif "failed" in r and r["kind"] not in ("attention", "peer"):
                 yield f"{name}: {r['failed']}"
 
     def notes(self):
@@ -166,6 +173,8 @@ class Report:
         for r in self.readings:
             if r["kind"] == "masks":
                 yield f"masks {r['name']}: IoU {r['iou']}, the same words in {r['same_words']} of {r['answers']} answers"
+            if r["kind"] == "peer":
+                yield f"not available: {r['name']}, {r['failed']}"
         unlike = [r["name"] for r in self.of("stamp") if "recorded" in r
                   and bool(r["recorded"]) != bool(self.theirs.get(OURS.sub("", r["name"]), r).get("recorded"))]
         if unlike:

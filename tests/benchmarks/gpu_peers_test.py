@@ -26,7 +26,7 @@ def main():
         print("skipped: no PyTorch with transformers here")
         return 77
     done = subprocess.run([python, ROOT / "benchmarks/gpu_peers.py", "--tiny", "--device", "cpu", "ceilings", "operations",
-                           "2b", "7b", "sam"], env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True,
+                           "2b", "7b", "sam", "2b_compiled", "7b_compiled"], env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True,
                           check=False)
     readings = [json.loads(line) for line in done.stdout.splitlines()]
     failed = [r for r in readings if "failed" in r and r["kind"] != "attention"]
@@ -34,6 +34,7 @@ def main():
     times = {r["name"]: r["ms"] for r in readings if "ms" in r}
     assert all(ms > 0 for ms in times.values()), times
     wanted = {f"{size}_{phase}" for size in gpu_table.SIZES for phase in gpu_table.BARS}
+    wanted |= {f"{size}_{how}_decode_token" for size in gpu_table.SIZES for how in ("static", "compiled")}
     wanted |= {"square_8192", "copy", "2b_q_1", "7b_down_1024", "vision_hd80_flash", "mask_2b_flash_shared",
                "sam_vit_h_image", "sam_vit_h_prompt"}
     assert wanted <= times.keys(), sorted(wanted - times.keys())

@@ -74,6 +74,11 @@ for part in "$@"; do
     operations) echo '{"kind": "product", "name": "2b_q_1", "ms": 0.0018, "recorded": 20, "tflops": 2.6, "gbytes_per_s": 2600}'
       echo '{"kind": "attention", "name": "mask_2b_flash", "ms": 0.019, "recorded": 20, "tflops": 720, "gbytes_per_s": 900}' ;;
     2b|7b) echo '{"kind": "phase", "name": "'$part'_decode_token", "ms": 20}' ;;
+    2b_compiled)
+      [[ " $BREAK " != *" peers "* ]] || { printf 'Traceback\nImportError: no StaticCache\n'; exit 1; }
+      [[ " $HANG " != *" peers "* ]] || sleep 100
+      echo '{"kind": "phase", "name": "2b_static_decode_token", "ms": 2}' ;;
+    7b_compiled) echo '{"kind": "peer", "name": "7b_compiled", "failed": "RuntimeError: no compiler"}' ;;
     sam) echo '{"kind": "phase", "name": "sam_vit_h_image", "ms": 20}' ;;
     *) exit 2 ;;
   esac
@@ -154,10 +159,10 @@ def everything_passes():
     check(code == 0, code, said)
     for sentence in ("commit 0123456789", "Test GPU, 1.2.3, 1000 MiB", "all of it passed, in ",
                      "the Hopper kernel agrees in 1 of 1 comparisons", "masks int8_against_bf16: IoU 0.99",
-                     "ceilings: 780 and "):
+                     "ceilings: 780 and ", "not available: 7b_compiled, RuntimeError: no compiler"):
         check(sentence in said, sentence, said)
     goals = [line for line in said.splitlines() if line.startswith("goals: ")]
-    check(len(goals) == 2 and goals[-1] == "goals: 6 met, 47 not measured, 2 below: phase 2b_decode_token, product 2b_q_1", goals)
+    check(len(goals) == 2 and goals[-1] == "goals: 7 met, 48 not measured, 2 below: phase 2b_decode_token, product 2b_q_1", goals)
     check(said == (machine.out / "report.txt").read_text(), "report.txt is what was said")
     readings = [json.loads(line) for line in (machine.out / "results.jsonl").read_text().splitlines()]
     check({r["side"] for r in readings} == {"run", "torch", "stamp", "stamp_hopper"}, readings)
@@ -183,8 +188,19 @@ def what_is_left_out_is_no_success():
     check(code == 3, code, said)
     check(took < 24 + 6, took, said)
     for sentence in ("left out, as the comparison was not passed: hopper_times hopper_2b",
-                     "LEFT OUT: hopper hopper_times hopper_2b sanitizer memcheck_attend ", "what ran passed, in "):
+                     "LEFT OUT: hopper hopper_times hopper_2b sanitizer memcheck_attend ",
+                     "torch_compiled: not available: no time is left\n", "what ran passed, in "):
         check(sentence in said, sentence, said)
+
+
+def a_compiled_peer_that_is_missing_is_one_line():
+    code, said, _ = Machine().run(BREAK="peers")
+    check(code == 0, code, said)
+    check("not available: ImportError: no StaticCache\n" in said and "LEFT OUT" not in said, said)
+    code, said, took = Machine().run(seconds=24, HANG="peers")
+    check(code == 0 and took < 24 + 6, code, took, said)
+    check(said.count("not available: stopped after ") == 1 and "LEFT OUT" not in said, said)
+    check("all of it passed" in said, said)
 
 
 def a_kill_loses_nothing_that_was_done():
@@ -237,7 +253,7 @@ def without_a_bundle_and_libraries():
 
 def main():
     cases = (everything_passes, failures_are_named_and_the_deadline_holds, what_is_left_out_is_no_success,
-             a_kill_loses_nothing_that_was_done, without_a_device, a_device_that_our_programs_cannot_use,
+             a_compiled_peer_that_is_missing_is_one_line, a_kill_loses_nothing_that_was_done, without_a_device, a_device_that_our_programs_cannot_use,
              a_bundle_that_is_broken, without_a_bundle_it_is_built, without_a_bundle_and_libraries)
     wrong = 0
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
