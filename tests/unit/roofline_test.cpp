@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The work of an answer about an 896×896 image at the published sizes, counted from what the model
-// asks of its backend, against the closed formulas of the published layout: a second run of the
-// vision tower, an LM head on every row or keys that no query sees would show.
+// The work of an answer about an 896×896 image and of SAM's encoder at the published sizes, counted
+// from what the models ask of their backend, against the closed formulas of the published layout: a
+// second run of the vision tower, an LM head on every row, keys that no query sees or products of a
+// window's padding would show.
 #include <gtest/gtest.h>
 
 #include <stamp/model/qwen2_vl/published.hpp>
+#include <stamp/model/sam/image_encoder.hpp>
 #include <stamp/observe/answer_work.hpp>
 
 namespace stamp::test {
@@ -60,6 +62,47 @@ TEST(Roofline, SeveralObjectsInOnePassCostNoKeyOfEachOther) {
   const std::vector<Index> both{70, 72};
   (void)dialogue.segment(both, MaskPositions::text);
   EXPECT_DOUBLE_EQ(engine.counts.operations(), one_by_one);
+}
+
+/// Zeros for the kernels of convolutions, which are rearranged; shapes alone for all others.
+class ZeroKernels {
+ public:
+  explicit ZeroKernels(const std::vector<ExpectedTensor>& expected) : shapes_(expected) {}
+  [[nodiscard]] std::optional<StoredTensor> find(std::string_view name) const {
+    auto found = shapes_.find(name);
+    if (found && found->rank == 4) found->data = zeros_.data();
+    return found;
+  }
+
+ private:
+  counting::NoWeights shapes_;
+  // The largest is patch_embed's: 1280 outputs of 16·16·3 numbers.
+  std::vector<std::byte> zeros_{std::size_t{1280} * 768 * sizeof(bfloat16)};
+};
+
+TEST(Roofline, SamVitHEncoder) {
+  const sam::VisionConfig config = sam::published_config(1280).value().vision;
+  counting::Engine engine;
+  sam::ImageEncoder<counting::Engine> encoder(config);
+  bind(engine, encoder, ZeroKernels(expected_tensors(encoder)));
+  const auto y = engine.allocate<bfloat16>(Pixels{64 * 64}, Channels{256});
+  encoder(engine, y, std::vector<float>(std::size_t{1024} * 1024 * 3));
+  const counting::Counts& work = engine.counts;
+  // 28 layers whose windows are padded from 64 x 64 to 25 windows of 14 x 14, 4 global ones.
+  constexpr double hidden = 1280;
+  constexpr double padded = 25 * 14 * 14;
+  constexpr double seen = 64 * 64;
+  expect_about(28 * 4 * padded * 14 * 14 * hidden + 4 * 4 * seen * seen * hidden, work.attention,
+               "attention: 196 keys a query in windows, 4096 elsewhere");
+  // Beside the layers' products the patches, the neck and the relative positions: a query times
+  // each row of both tables, 2·14 - 1 or 2·64 - 1 each.
+  const double positions = 28 * 2 * padded * hidden * 2 * 27 + 4 * 2 * seen * hidden * 2 * 127;
+  expect_about(32 * 2 * seen * 12 * hidden * hidden + positions + 0.016e12, work.products,
+               "products of 12·1280² weights a layer, over the map's own positions");
+  // The row of the published layout multiplies the padding of windows by qkv and proj, too.
+  const double padding = 28 * 2 * (padded - seen) * 4 * hidden * hidden;
+  expect_about(5.96e12, work.operations() + padding, "SAM's encoder with its padding");
+  expect_about(5.96e12 - padding, work.operations(), "SAM's encoder");
 }
 
 }  // namespace

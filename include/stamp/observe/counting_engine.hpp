@@ -10,6 +10,7 @@
 #include <map>
 #include <stamp/nn/module.hpp>
 #include <stamp/ops/fused.hpp>
+#include <stamp/ops/sam_backend.hpp>
 #include <stamp/tensor/tensor.hpp>
 #include <string>
 #include <vector>
@@ -55,7 +56,7 @@ class Kept {
   std::tuple<Axes...> axes_{Axes{0}...};
 };
 
-/// Backend<Engine>. Norms, activations, sums and embedding rows are not counted.
+/// SamBackend<Engine>. Norms, activations, sums and embedding rows are not counted.
 class Engine {
  public:
   using Element = bfloat16;
@@ -124,9 +125,17 @@ void matmul(Engine& engine, View<bfloat16, R, O> y, In<bfloat16, R, I> x, const 
   engine.counts.weight_bytes += 2 * weights;
 }
 
-template <Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask>
+template <Axis R, Axis O, Axis I>
+void matmul(Engine& engine, View<bfloat16, R, O> y, In<bfloat16, R, I> x,
+            View<const bfloat16, O, I> w) {
+  check_extent("matmul", w.template axis_at<1>(), x.template axis_at<1>());
+  engine.counts.products += 2 * static_cast<double>(y.extents()[0]) * static_cast<double>(w.size());
+}
+
+template <Axis R, Axis H, Axis D, Axis K, Axis KH, MaskPolicy Mask, class... Relative>
 void attend(Engine& engine, View<bfloat16, R, H, D> y, In<bfloat16, R, H, D>,
-            View<const bfloat16, K, KH, D> key, View<const bfloat16, K, KH, D>, double, Mask mask) {
+            View<const bfloat16, K, KH, D> key, View<const bfloat16, K, KH, D>, double, Mask mask,
+            const Relative&...) {
   double visible = 0;
   double most = 0;
   for (Index row = 0; row < y.extents()[0]; ++row) {
@@ -160,7 +169,12 @@ void embed(Engine&, View<bfloat16, R, A>, const Matrix<V, A>&, std::span<const s
 template <Axis R, Axis H, Axis D>
 void rotate(Engine&, View<bfloat16, R, H, D>, In<float, R, Pairs>, In<float, R, Pairs>) {}
 
-static_assert(Backend<Engine>);
+template <Axis R, Axis S, Axis A>
+void gather_rows(Engine&, View<bfloat16, R, A>, View<const bfloat16, S, A>, In<std::int32_t, R>) {}
+template <Axis R, Axis A>
+void relu(Engine&, View<bfloat16, R, A>) {}
+
+static_assert(SamBackend<Engine>);
 
 /// Every tensor that is asked for, without numbers.
 class NoWeights {
