@@ -168,8 +168,8 @@ class Conversation {
     }
     text::Turn turn{text::Role::user, {}};
     if (patches_) {
-      const Index merge = model_.config().vision.spatial_merge_size;
-      turn.parts.emplace_back(text::ImagePart{frame_.grid.patches() / (merge * merge)});
+      const Index merged = model_.config().vision.merged_patches();
+      turn.parts.emplace_back(text::ImagePart{frame_.grid.patches() / merged});
     }
     turn.parts.emplace_back(text::TextPart{std::string(prompt), options.special_tokens});
     turns.push_back(std::move(turn));
