@@ -87,7 +87,7 @@ class Chat {
     }
     Inputs inputs = inputs_of_model(settings_);
     inputs.emplace_back(image_path_);
-    check_output_folder(folder, inputs);
+    const MadeFolders made = check_output_folder(folder, inputs);
     write_answer(folder, *answer_, *image_, session_->facts(image_path_, prompt_));
     say("results  {}\n", (folder / overlay_file).string());
   }

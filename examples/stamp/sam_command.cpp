@@ -153,14 +153,15 @@ int masks_about(const Settings& s, const Choice& choice, const Image& image,
 }
 
 /// Before anything is computed: all of it can be written, and replaces nothing that is read.
-void check_outputs(const Settings& s) {
+[[nodiscard]] MadeFolders check_outputs(const Settings& s) {
   Inputs inputs = inputs_of_sam(*s.model);
   inputs.push_back(s.image);
   if (s.points_file) inputs.push_back(*s.points_file);
   if (s.mask) inputs.push_back(*s.mask);
   if (s.activations) check_beside_results(*s.activations, s.out);
-  check_output_folder(s.out, inputs);
+  MadeFolders made = check_output_folder(s.out, inputs);
   if (s.activations) check_output_file(*s.activations, inputs);
+  return made;
 }
 
 }  // namespace
@@ -214,7 +215,7 @@ int sam_command(const Settings& s) {
   }
   require_type_of_sam(s);
   const Choice choice = choose(s, Prefer::exactness);
-  check_outputs(s);
+  const MadeFolders made = check_outputs(s);
   const ReadOptions reading{.exif = s.exif == "ignore" ? Exif::ignore : Exif::apply};
   const Image image = read_image(s.image, reading);
   const auto coarse = typed_mask(s, image, reading);

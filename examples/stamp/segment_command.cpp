@@ -13,13 +13,14 @@ namespace stamp::command {
 namespace {
 
 /// Before anything is computed: all of it can be written, and replaces nothing that is read.
-void check_outputs(const Settings& s) {
+[[nodiscard]] MadeFolders check_outputs(const Settings& s) {
   Inputs inputs = inputs_of_model(s);
   inputs.push_back(s.image);
   if (s.refine) std::ranges::move(inputs_of_sam(*s.refine), std::back_inserter(inputs));
   if (s.activations) check_beside_results(*s.activations, s.out);
-  check_output_folder(s.out, inputs);
+  MadeFolders made = check_output_folder(s.out, inputs);
   if (s.activations) check_output_file(*s.activations, inputs);
+  return made;
 }
 
 }  // namespace
@@ -28,7 +29,7 @@ int segment_command(const Settings& s) {
   const Choice choice = choose(s, s.activations ? Prefer::exactness : Prefer::speed);
   check_prompt(s.prompt);
   check_request(s);
-  check_outputs(s);
+  const MadeFolders made = check_outputs(s);
   const Image image = read_image(s.image, read_options(s));
 
   ProgressLine progress(s.quiet);

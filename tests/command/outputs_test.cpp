@@ -162,5 +162,40 @@ TEST(Outputs, DoNotReplaceEachOther) {
   }
 }
 
+TEST(Outputs, OfARunThatIsRefusedAreNotEvenAFolder) {
+  const Desk desk;
+  const fs::path empty = desk.folder / "empty";
+  fs::create_directory(empty);
+  const fs::path torn = desk.folder / "torn.png";
+  files::write(torn, files::read(desk.image).substr(0, 100));
+  const auto in = [](Words words, const fs::path& results) {
+    *(std::find(words.begin(), words.end(), "--out") + 1) = results;
+    return words;
+  };
+  for (const fs::path& results :
+       {desk.folder / "fresh", desk.folder / "fresh/deep/", empty, empty / "x/../deep"}) {
+    SCOPED_TRACE(results);
+    for (const Words& words : {desk.segment({}), desk.sam_with({"--point", "10,20"})}) {
+      const auto before = contents(desk.folder.path());
+      const auto expect_nothing_left = [&](Words refused, int status, const Words& says) {
+        expect_failure(run(in(std::move(refused), results)), status, says);
+        EXPECT_EQ(contents(desk.folder.path()), before) << "something was left or changed";
+      };
+      const auto with_activations = [&](const fs::path& file) {
+        Words all = words;
+        all.insert(all.end(), {"--activations", file});
+        return all;
+      };
+      expect_nothing_left(with_activations(desk.image), 2, {"is an input"});
+      expect_nothing_left(with_activations(desk.folder / "none/run.safetensors"), 4, {"none"});
+      Words broken = words;
+      broken[1] = torn;
+      expect_nothing_left(broken, 3, {"torn.png"});
+    }
+  }
+  expect_success(run(in(desk.segment({"--response", "none"}), desk.folder / "fresh/deep")));
+  EXPECT_TRUE(fs::exists(desk.folder / "fresh/deep/result.json"));
+}
+
 }  // namespace
 }  // namespace command

@@ -7,7 +7,6 @@
 #include <stamp/checkpoint/atomic_file.hpp>
 #include <stamp/session/result_folder.hpp>
 #include <stamp/session/staging.hpp>
-#include <vector>
 
 namespace stamp {
 
@@ -84,8 +83,26 @@ inline void keep_inputs(const std::filesystem::path& folder,
 
 }  // namespace detail
 
-void check_output_folder(const std::filesystem::path& folder,
-                         std::span<const std::filesystem::path> inputs) {
+void MadeFolders::make(const std::filesystem::path& folder, std::error_code& error) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  for (fs::path place = folder; !place.empty(); place = place.parent_path()) {
+    if (fs::symlink_status(place, ignored).type() != fs::file_type::not_found) break;
+    made_.push_back(place);
+  }
+  fs::create_directories(folder, error);
+}
+
+MadeFolders::~MadeFolders() {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  for (const fs::path& folder : made_) {
+    if (fs::is_directory(fs::symlink_status(folder, ignored))) fs::remove(folder, ignored);
+  }
+}
+
+MadeFolders check_output_folder(const std::filesystem::path& folder,
+                                std::span<const std::filesystem::path> inputs) {
   namespace fs = std::filesystem;
   const std::string where = "output folder: " + checkpoint::shown(folder) + ": ";
   if (folder.string().find_first_of("\n\r") != std::string::npos) {
@@ -95,12 +112,14 @@ void check_output_folder(const std::filesystem::path& folder,
   if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
     fail(Fault::usage, where + "expected a folder, found a file");
   }
-  fs::create_directories(folder, error);
+  MadeFolders made;
+  made.make(folder, error);
   if (error) fail(Fault::resource, where + "cannot be made, " + error.message());
   detail::keep_inputs(folder, inputs);
   const fs::path probe = folder / detail::write_probe;
   checkpoint::write_file_atomically(probe, std::string_view("probe"));
   fs::remove(probe, error);
+  return made;
 }
 
 void check_output_file(const std::filesystem::path& file,
