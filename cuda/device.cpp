@@ -126,12 +126,13 @@ struct Device::State {
   bool can_overlap = false;
   bool overlaps = false;
 
-  State() = default;
+  explicit State(int ordinal) { facts.ordinal = ordinal; }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   State(State&&) = delete;
   State& operator=(State&&) = delete;
   ~State() {
+    if (!lost) succeeded(select());
     if (!lost && stream != nullptr) succeeded(cudaStreamSynchronize(stream));
     products.reset();
     for (const Slot& slot : slots) {
@@ -139,6 +140,20 @@ struct Device::State {
       if (!lost && slot.memory != nullptr) succeeded(cudaFreeHost(slot.memory));
     }
     if (!lost && stream != nullptr) succeeded(cudaStreamDestroy(stream));
+  }
+
+  /// Makes this the calling thread's device, of which the runtime is asked from then on. Threads
+  /// begin with the first one, and others may have chosen another.
+  [[nodiscard]] cudaError_t select() const noexcept {
+    int current = -1;
+    const cudaError_t status = cudaGetDevice(&current);
+    if (status != cudaSuccess || current == facts.ordinal) return status;
+    return cudaSetDevice(facts.ordinal);
+  }
+  /// What every member begins with that asks the runtime for something.
+  void enter(const std::source_location& where = std::source_location::current()) const {
+    check_alive();
+    check(select(), where);
   }
 
   /// A recording would repeat the copy with whatever the pinned memory holds then.
@@ -195,7 +210,7 @@ Device::Device(int ordinal) {
   const std::string missing = missing_device();
   if (!missing.empty()) fail(Fault::resource, missing);
   check(cudaSetDevice(ordinal));
-  state_ = std::make_unique<State>();
+  state_ = std::make_unique<State>(ordinal);
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, ordinal));
   state_->facts = {properties.name,
@@ -219,22 +234,26 @@ Device::~Device() = default;
 
 const DeviceFacts& Device::facts() const { return state_->facts; }
 Stream Device::stream() const {
-  check_alive();
+  state_->enter();
   return {state_->stream, state_->overlaps, state_->facts.multiprocessors, this};
 }
 void Device::send_uploads() const {
   const auto [slot, to, bytes] = std::exchange(state_->waiting, {});
   if (slot == nullptr || lost) return;
+  check(state_->select());
   check(cudaMemcpyAsync(to, slot->memory, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice,
                         state_->stream));
   check(cudaEventRecord(slot->done, state_->stream));
 }
 void Device::overlap_kernels(bool on) { state_->overlaps = on && state_->can_overlap; }
 std::size_t Device::requests() const { return state_->pool.requests(); }
-std::shared_ptr<void>& Device::products() { return state_->products; }
+std::shared_ptr<void>& Device::products() {
+  state_->enter();
+  return state_->products;
+}
 
 std::byte* Device::allocate(std::size_t bytes) {
-  check_alive();
+  state_->enter();
   send_uploads();  // what they go to may have been released, and be given back to the driver now
   void* const memory = state_->pool.allocate(bytes);
   if (memory == nullptr) fail_out_of_memory(mebibytes(Pool<DeviceMemory>::rounded(bytes)));
@@ -244,7 +263,7 @@ std::byte* Device::allocate(std::size_t bytes) {
 void Device::release(void* memory) noexcept { state_->pool.release(memory); }
 
 void Device::upload(void* to, Index bytes, const Fill& fill) {
-  check_alive();
+  state_->enter();
   state_->expect_no_recording("an upload");
   Waiting& waiting = state_->waiting;
   if (waiting.takes(to, bytes)) {
@@ -263,7 +282,7 @@ void Device::upload(void* to, Index bytes, const Fill& fill) {
 }
 
 void Device::download(const void* from, Index bytes, const Take& take) {
-  check_alive();
+  state_->enter();
   state_->expect_no_recording("a download");
   send_uploads();
   for (Index begin = 0; begin < bytes; begin += Slot::bytes) {
@@ -278,18 +297,19 @@ void Device::download(const void* from, Index bytes, const Take& take) {
 }
 
 void Device::set(void* memory, int byte, std::size_t bytes) {
-  check_alive();
+  state_->enter();
   send_uploads();
   check(cudaMemsetAsync(memory, byte, bytes, state_->stream));
 }
 
 void Device::poison(void* memory, std::size_t bytes) noexcept {
   constexpr int not_a_number = 0xff;  // in every byte it is one of every element type
-  if (!lost) succeeded(cudaMemsetAsync(memory, not_a_number, bytes, state_->stream));
+  if (lost || !succeeded(state_->select())) return;
+  succeeded(cudaMemsetAsync(memory, not_a_number, bytes, state_->stream));
 }
 
 void Device::wait(const std::source_location& where) {
-  check_alive();
+  state_->enter(where);
   state_->expect_no_recording("a wait");
   send_uploads();
   check(cudaStreamSynchronize(state_->stream), where);
@@ -347,7 +367,7 @@ Graph Device::State::record_once(const std::function<void()>& body) {
 }
 
 Graph Device::record(const std::function<void()>& body) {
-  check_alive();
+  state_->enter();
   send_uploads();
   Graph graph = state_->record_once(body);
   if (graph != nullptr || !state_->overlaps) return graph;
@@ -358,7 +378,7 @@ Graph Device::record(const std::function<void()>& body) {
 }
 
 void Device::launch(const Graph& graph) {
-  check_alive();
+  state_->enter();
   send_uploads();
   check(cudaGraphLaunch(graph.get(), state_->stream));
 }

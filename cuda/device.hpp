@@ -43,10 +43,13 @@ struct DeviceFacts {
 };
 
 /// Every member throws Error{resource} when the device refuses. After a kernel fault each of them
-/// throws at once and the device is not touched again. One thread at a time.
+/// throws at once and the device is not touched again. One thread at a time, whichever: members
+/// that ask the device for something, `stream` before a launch among them, make it the calling
+/// thread's current one and leave it so.
 class Device {
  public:
-  /// Error{resource}: no device, driver too old, or no machine code for the device's architecture.
+  /// `ordinal`: which of the process's devices. Error{resource}: no such device, driver too old, or
+  /// no machine code for the device's architecture.
   explicit Device(int ordinal = 0);
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;

@@ -8,6 +8,7 @@
 #include <stamp/cuda/engine.hpp>
 #include <stamp/cuda/faults.hpp>
 #include <stamp/cuda/recordings.hpp>
+#include <thread>
 
 namespace stamp::cuda {
 namespace {
@@ -353,6 +354,84 @@ TEST_F(CudaDevice, AnErrorThatIsOneCallsAloneLosesNothing) {
     EXPECT_TRUE(alive());
     device.wait();
   }
+}
+
+/// What is asked of a device, and of which device the runtime was asked for it.
+struct Asked {
+  const char* name;
+  std::function<void()> ask;
+  std::vector<const char*> calls;
+};
+
+TEST_F(CudaDevice, WhateverTheThreadsDeviceIsItsOwnIsAsked) {
+  Device device(1);
+  EXPECT_EQ(device.facts().ordinal, 1);
+  std::byte* const memory = device.allocate(mebibyte);
+  std::byte byte{};
+  const auto fill = [](std::byte* chunk, Index, Index) { *chunk = std::byte{7}; };
+  const auto take = [&](const std::byte* chunk, Index, Index) { byte = *chunk; };
+  const Graph graph = device.record([&] { device.set(memory, 1, 4); });
+  ASSERT_NE(graph, nullptr);
+  auto* const numbers = reinterpret_cast<float*>(memory);
+  const Product<float> product{{numbers, 8, 16, 16}, {numbers, 8, 16, 16}, numbers};
+  const std::vector<Asked> everything{
+      {"allocate", [&] { (void)device.allocate(mebibyte); }, {"cudaMalloc"}},
+      {"upload", [&] { device.upload(memory, 1, fill); }, {"cudaMemcpyAsync", "cudaEventRecord"}},
+      {"download", [&] { device.download(memory, 1, take); }, {"cudaMemcpyAsync"}},
+      {"set", [&] { device.set(memory, 0, 4); }, {"cudaMemsetAsync"}},
+      {"poison", [&] { device.poison(memory, 4); }, {"cudaMemsetAsync"}},
+      {"wait", [&] { device.wait(); }, {"cudaStreamSynchronize"}},
+      {"record", [&] { (void)device.record([] {}); }, {"cudaStreamBeginCapture"}},
+      {"launch", [&] { device.launch(graph); }, {"cudaGraphLaunch"}},
+      {"a kernel", [&] { EXPECT_EQ(test::queue(device.stream(), [] {}), cudaSuccess); }, {}},
+      {"a product", [&] { multiply(device, product); }, {"cublasLtCreate", "cublasLtMatmul"}},
+  };
+  const auto ask = [&](const Asked& asked) {
+    host_runtime().devices_of.clear();
+    host_runtime().calls.clear();
+    EXPECT_EQ(sentence_of(asked.ask), "no error");
+    for (const char* call : asked.calls) EXPECT_TRUE(host_runtime().calls[call] > 0) << call;
+    for (const auto& [call, devices] : host_runtime().devices_of) {
+      if (call == "cudaGetDevice" || call == "cudaSetDevice") continue;
+      EXPECT_EQ(devices, std::set<int>{1}) << call;
+    }
+  };
+  for (const Asked& asked : everything) {
+    SCOPED_TRACE(asked.name);
+    ASSERT_EQ(cudaSetDevice(0), cudaSuccess);
+    ask(asked);
+    EXPECT_EQ(test::current_device(), 1) << "and stays so";
+    if (std::string_view(asked.name) == "a product") continue;  // its plan is made once
+    std::thread(ask, asked).join();
+  }
+  EXPECT_EQ(byte, std::byte{7});
+
+  auto other = std::make_unique<Device>(1);
+  (void)other->allocate(1);
+  ASSERT_EQ(cudaSetDevice(0), cudaSuccess);
+  host_runtime().devices_of.clear();
+  other.reset();
+  for (const char* call : {"cudaFree", "cudaStreamDestroy"}) {
+    EXPECT_EQ(host_runtime().devices_of[call], std::set<int>{1}) << call << ", at its end";
+  }
+}
+
+TEST_F(CudaDevice, TwoDevicesAreUsedInTurn) {
+  Device first(0);
+  Device second(1);
+  std::array<Device*, 2> devices{&first, &second};
+  std::array<std::byte*, 2> memory{first.allocate(16), second.allocate(16)};
+  for (int turn = 0; turn < 4; ++turn) {
+    for (std::size_t at = 0; at < 2; ++at) {
+      const auto value = static_cast<std::byte>(10 * turn + static_cast<int>(at));
+      devices[at]->upload(memory[at], 1, [&](std::byte* chunk, Index, Index) { *chunk = value; });
+      devices[1 - at]->wait();
+      devices[at]->download(
+          memory[at], 1, [&](const std::byte* chunk, Index, Index) { EXPECT_EQ(*chunk, value); });
+    }
+  }
+  EXPECT_NE(sentence_of([] { const Device device(2); }), "no error");
+  EXPECT_NE(sentence_of([] { const Device device(-1); }), "no error");
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ struct CUgraphExec_st {
 };
 
 struct CUstream_st {
+  int device = stamp::test::current_device();
   std::deque<Work> waiting;
   std::ptrdiff_t queued = 0;
   std::ptrdiff_t done = 0;
@@ -57,9 +58,16 @@ HostRuntime& host_runtime() {
   return runtime;
 }
 
+int& current_device() {
+  thread_local int device = 0;
+  return device;
+}
+
 void reset(HostRuntime& runtime) {
   static_cast<HostMachine&>(runtime) = {};
   runtime.calls.clear();
+  runtime.devices_of.clear();
+  current_device() = 0;
   runtime.refusals.clear();
   runtime.last = cudaSuccess;
 }
@@ -78,6 +86,9 @@ cudaError_t HostRuntime::begin(const std::string& name) {
 }
 
 cudaError_t queue(cudaStream_t stream, std::function<void()> work, float milliseconds) {
+  if (current_device() != stream->device) {
+    return host_runtime().last = cudaErrorInvalidResourceHandle;
+  }
   Work next{std::move(work), milliseconds};
   if (stream->recorder != nullptr) {
     stream->recorder->works.push_back(std::move(next));
@@ -152,8 +163,21 @@ cudaError_t cudaGetDeviceCount(int* count) {
 
 cudaError_t cudaSetDevice(int device) {
   return call("cudaSetDevice", [&](const HostRuntime& runtime) {
-    return device < runtime.devices ? cudaSuccess : cudaErrorInvalidDevice;
+    if (device < 0 || device >= runtime.devices) return cudaErrorInvalidDevice;
+    stamp::test::current_device() = device;
+    return cudaSuccess;
   });
+}
+
+cudaError_t cudaGetDevice(int* device) {
+  HostRuntime& runtime = host_runtime();
+  const std::lock_guard lock(runtime.alone);
+  // The thread knows it, whatever has become of the context.
+  const cudaError_t context = std::exchange(runtime.context, cudaSuccess);
+  const cudaError_t status = runtime.begin("cudaGetDevice");
+  runtime.context = context;
+  *device = stamp::test::current_device();
+  return status;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int /*device*/) {

@@ -11,10 +11,14 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace stamp::test {
+
+/// The calling thread's device; threads begin with the first.
+[[nodiscard]] int& current_device();
 
 /// What a machine has, and how it works.
 struct HostMachine {
@@ -35,6 +39,8 @@ struct HostRuntime : HostMachine {
   std::ptrdiff_t after_fault = 0;  ///< calls after the first one that did
 
   std::map<std::string, std::ptrdiff_t> calls;
+  /// Of each call the devices that were the calling thread's.
+  std::map<std::string, std::set<int>> devices_of;
   /// Things that somebody must give back: "stream", "event", "pinned", "block", "graph", …
   std::map<std::string, std::ptrdiff_t> live;
   float clock = 0;  ///< milliseconds that queued work has taken
@@ -46,6 +52,7 @@ struct HostRuntime : HostMachine {
   /// What every call begins with.
   void count(const std::string& name) {
     ++calls[name];
+    devices_of[name].insert(current_device());
     if (fault_told) ++after_fault;
   }
   /// Counts a call and says whether it may go on.
