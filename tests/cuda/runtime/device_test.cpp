@@ -376,7 +376,13 @@ TEST_F(CudaDevice, WhateverTheThreadsDeviceIsItsOwnIsAsked) {
   const Product<float> product{{numbers, 8, 16, 16}, {numbers, 8, 16, 16}, numbers};
   const std::vector<Asked> everything{
       {"allocate", [&] { (void)device.allocate(mebibyte); }, {"cudaMalloc"}},
-      {"upload", [&] { device.upload(memory, 1, fill); }, {"cudaMemcpyAsync", "cudaEventRecord"}},
+      {"upload",
+       [&] {
+         device.upload(memory, 1, fill);
+         ASSERT_EQ(cudaSetDevice(0), cudaSuccess);
+         device.send_uploads();
+       },
+       {"cudaMemcpyAsync", "cudaEventRecord"}},
       {"download", [&] { device.download(memory, 1, take); }, {"cudaMemcpyAsync"}},
       {"set", [&] { device.set(memory, 0, 4); }, {"cudaMemsetAsync"}},
       {"poison", [&] { device.poison(memory, 4); }, {"cudaMemsetAsync"}},
