@@ -11,33 +11,40 @@
 
 namespace stamp::cuda {
 
-/// Bytes from a device's pool; keeps the device alive. Movable, not copyable.
+/// A block of a device's pool, or a place in one that others have places in, too: it goes back when
+/// the last of them goes. Keeps the device alive. Movable, not copyable.
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(std::shared_ptr<Device> device, Index bytes)
-      : device_(std::move(device)), bytes_(device_->allocate(static_cast<std::size_t>(bytes))) {}
+  Buffer(const std::shared_ptr<Device>& device, Index bytes)
+      : bytes_(device->allocate(static_cast<std::size_t>(bytes)),
+               [device](std::byte* block) { device->release(block); }) {}
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
-  Buffer(Buffer&& other) noexcept
-      : device_(std::move(other.device_)), bytes_(std::exchange(other.bytes_, nullptr)) {}
-  Buffer& operator=(Buffer&& other) noexcept {
-    std::swap(device_, other.device_);
-    std::swap(bytes_, other.bytes_);
-    return *this;
-  }
-  ~Buffer() {
-    if (bytes_ != nullptr) device_->release(bytes_);
-  }
+  Buffer(Buffer&&) noexcept = default;
+  Buffer& operator=(Buffer&&) noexcept = default;
+  ~Buffer() = default;
 
   template <class T>
   [[nodiscard]] T* as() const {
-    return reinterpret_cast<T*>(bytes_);
+    return reinterpret_cast<T*>(bytes_.get());
+  }
+
+  /// The place `first` bytes further, which holds the block, too.
+  [[nodiscard]] Buffer place(Index first) const {
+    Buffer part;
+    part.bytes_ = {bytes_, bytes_.get() + first};
+    return part;
+  }
+  /// Whether this is the place in the block of `before` that is `bytes` further.
+  [[nodiscard]] bool continues(const Buffer& before, Index bytes) const {
+    const bool one_block = !bytes_.owner_before(before.bytes_) &&
+                           !before.bytes_.owner_before(bytes_) && bytes_ != nullptr;
+    return one_block && bytes_.get() == before.bytes_.get() + bytes;
   }
 
  private:
-  std::shared_ptr<Device> device_;
-  std::byte* bytes_ = nullptr;
+  std::shared_ptr<std::byte> bytes_;
 };
 
 /// Dense, row-major tensor of shape (Axes...) in device memory, not initialised.
@@ -46,7 +53,9 @@ class Kept {
  public:
   Kept() = default;
   explicit Kept(const std::shared_ptr<Device>& device, Axes... axes)
-      : buffer_(device, bytes_of(axes...)), axes_(axes...) {}
+      : Kept(Buffer(device, bytes_of(axes...)), axes...) {}
+  /// In memory that is there, as large as bytes_of says.
+  explicit Kept(Buffer buffer, Axes... axes) : buffer_(std::move(buffer)), axes_(axes...) {}
 
   [[nodiscard]] View<T, Axes...> view() {
     return std::apply([&](auto... axes) { return View<T, Axes...>(buffer_.as<T>(), axes...); },
@@ -57,14 +66,15 @@ class Kept {
         [&](auto... axes) { return View<const T, Axes...>(buffer_.as<const T>(), axes...); },
         axes_);
   }
+  [[nodiscard]] const Buffer& buffer() const { return buffer_; }
 
- private:
-  static Index bytes_of(Axes... axes) {
+  [[nodiscard]] static Index bytes_of(Axes... axes) {
     auto bytes = static_cast<Index>(sizeof(T));
     ((bytes = checked_multiply(bytes, axes.size, "cuda::Kept")), ...);
     return bytes;
   }
 
+ private:
   Buffer buffer_;
   std::tuple<Axes...> axes_{Axes{0}...};
 };
@@ -86,6 +96,17 @@ struct Matrix {
                              ", found " + std::string(name_of(kept)));
     }
     return bytes.as<const W>();
+  }
+
+  /// Whether the outputs of this matrix lie behind those of `before`, kept alike: the two are one
+  /// matrix [before.Out + Out, In].
+  template <Axis Before>
+  [[nodiscard]] bool continues(const Matrix<T, Before, In>& before) const {
+    const auto row = in.size * static_cast<Index>(kept == Weights::full ? sizeof(T) : 1);
+    return kept == before.kept && in.size == before.in.size &&
+           bytes.continues(before.bytes, before.out.size * row) &&
+           (kept == Weights::full ||
+            scales.continues(before.scales, before.out.size * static_cast<Index>(sizeof(float))));
   }
 };
 

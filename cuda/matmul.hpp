@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products, and the two MLPs with what is fused to them: bias and residual join before the one
-// rounding of a product; with few rows gate, up and silu are one kernel. Matrices in codes are
-// multiplied as they are with few rows; with more they are widened to bfloat16 panel by panel.
+// rounding of a product; with few rows gate, up and silu are one kernel. With more rows query, key
+// and value are one product, gate and up another, whose weights were bound behind one another.
+// Matrices in codes are multiplied as they are with few rows; with more they are widened to
+// bfloat16 panel by panel.
 #pragma once
 
 #include <stamp/cuda/activation.hpp>
@@ -41,16 +43,20 @@ void multiply_codes(Engine<T>& engine, const Product<T, C>& p) {
   });
 }
 
+template <DeviceElement T, class W>
+void multiply_kept(Engine<T>& engine, const Product<T, W>& p) {
+  if constexpr (Code<W>) {
+    multiply_codes(engine, p);
+  } else {
+    multiply<T>(engine.device(), p);
+  }
+}
+
 template <DeviceElement T, Axis R, Axis O, Axis I>
 void product(Engine<T>& engine, View<T, R, O> y, In<T, R, I> x, const Matrix<T, O, I>& w,
              const T* bias, Into into) {
   with_kept<T>(w.kept, [&]<class W>() {
-    const auto p = checked_product<W, T, R, O, I>(y, x, w, bias, into);
-    if constexpr (Code<W>) {
-      multiply_codes(engine, p);
-    } else {
-      multiply<T>(engine.device(), p);
-    }
+    multiply_kept(engine, checked_product<W, T, R, O, I>(y, x, w, bias, into));
   });
 }
 
@@ -68,7 +74,8 @@ template <DeviceElement T, class X, class Norm>
   return {norm.weight.view().data(), static_cast<float>(norm.eps)};
 }
 
-/// Query, key and value in one kernel; the three matrices are kept alike.
+/// Query, key and value; the three matrices are kept alike. With few rows they are one kernel, with
+/// more one product where all of them lies side by side.
 template <DeviceElement T, class Query, class Key, class X, class ToQuery, class ToKey>
 void joined_qkv(Engine<T>& engine, const Query& query, const Key& key, const Key& value, const X& x,
                 const InputNorm<T>& norm, const ToQuery& to_query, const ToKey& to_key,
@@ -78,9 +85,42 @@ void joined_qkv(Engine<T>& engine, const Query& query, const Key& key, const Key
       return checked_product<W>(y, x, to.weight, checked_bias<T>(to.bias, to.weight.out),
                                 Into::store);
     };
-    kernel::skinny_products<T, W>(engine.device().stream(), {of(query, to_query), of(key, to_key),
-                                                             of(value, to_value), norm});
+    Product<T, W> all = of(query, to_query);
+    const Product<T, W> second = of(key, to_key);
+    const Product<T, W> third = of(value, to_value);
+    if (all.y.rows <= skinny_rows) {
+      return kernel::skinny_products<T, W>(engine.device().stream(), {all, second, third, norm});
+    }
+    if (!continues(second, all) || !continues(third, second)) {
+      return stamp::matmul_qkv(engine, query, key, value, x, to_query, to_key, to_value);
+    }
+    all.y.columns += second.y.columns + third.y.columns;
+    multiply_kept(engine, all);
   });
+}
+
+/// [gate(x) | up(x)] in one product, where the two matrices lie behind one another; both [R, 2·F].
+template <DeviceElement T, Axis R, Axis H, Axis F>
+void joined_gate_and_up(Engine<T>& engine, View<T, R, F> both, In<T, R, H> x,
+                        const Matrix<T, F, H>& gate) {
+  with_kept<T>(gate.kept, [&]<class W>() {
+    auto p =
+        checked_product<W, T, R, F, H>(columns(both, 0, gate.out), x, gate, nullptr, Into::store);
+    p.y.columns = both.extents()[1];
+    multiply_kept(engine, p);
+  });
+}
+
+/// Whether the weights of three layers are those of one, bound behind one another.
+template <class ToQuery, class ToKey>
+[[nodiscard]] bool bound_together(const ToQuery& to_query, const ToKey& to_key,
+                                  const ToKey& to_value) {
+  const auto follows = [](const auto& next, const auto& first) {
+    const Index bytes = first.bias.bytes_of(first.weight.out);
+    return next.weight.continues(first.weight) &&
+           next.bias.buffer().continues(first.bias.buffer(), bytes);
+  };
+  return follows(to_key, to_query) && follows(to_value, to_key);
 }
 
 /// inner = silu(gate(x))·up(x) in one kernel; both matrices are kept alike.
@@ -145,13 +185,27 @@ void matmul_add(Engine<T>& engine, View<T, R, O> y, const X& x, const Matrix<T, 
   detail::product<T, R, O, I>(engine, y, x, w, detail::checked_bias<T, O>(bias, w.out), Into::add);
 }
 
-/// Query, key and value (ops/fused.hpp); with few rows one kernel.
+/// Query, key and value side by side where they are to be one product (ops/fused.hpp).
+template <DeviceElement T, Axis R, class ToQuery, class ToKey>
+[[nodiscard]] auto allocate_qkv(Engine<T>& engine, R rows, const ToQuery& to_query,
+                                const ToKey& to_key, const ToKey& to_value) {
+  if (rows.size <= skinny_rows || !detail::bound_together(to_query, to_key, to_value)) {
+    return stamp::allocate_qkv(engine, rows, to_query, to_key, to_value);
+  }
+  const Index queries = to_query.out.size;
+  const Index keys = to_key.out.size;
+  const auto all = engine.template allocate<T>(rows, FusedQkv{queries + 2 * keys});
+  return QueryKeyValue<T, R, decltype(to_query.out), decltype(to_key.out)>{
+      columns(all, 0, to_query.out), columns(all, queries, to_key.out),
+      columns(all, queries + keys, to_value.out)};
+}
+
+/// Query, key and value (ops/fused.hpp): one kernel, or one product where they lie side by side.
 template <DeviceElement T, Axis R, Axis Q, Axis K, class X, class ToQuery, class ToKey>
 void matmul_qkv(Engine<T>& engine, View<T, R, Q> query, View<T, R, K> key, View<T, R, K> value,
                 const X& x, const ToQuery& to_query, const ToKey& to_key, const ToKey& to_value) {
   const Weights kept = to_query.weight.kept;
-  if (query.extents()[0] > skinny_rows || to_key.weight.kept != kept ||
-      to_value.weight.kept != kept) {
+  if (to_key.weight.kept != kept || to_value.weight.kept != kept) {
     return stamp::matmul_qkv(engine, query, key, value, x, to_query, to_key, to_value);
   }
   detail::joined_qkv<T>(engine, query, key, value, x, {}, to_query, to_key, to_value);
@@ -189,16 +243,24 @@ template <DeviceElement T, Axis R, Axis H, Axis F, class X>
 void swiglu_mlp(Engine<T>& engine, View<T, R, H> y, const X& x, const Matrix<T, F, H>& gate,
                 const Matrix<T, F, H>& up, const Matrix<T, H, F>& down) {
   const auto frame = engine.frame();
-  const auto inner = engine.template allocate<T>(y.template axis_at<0>(), gate.out);
+  const R rows = y.template axis_at<0>();
   check_same_shape("swiglu_mlp", y, x);
   check_extent("swiglu_mlp", gate.in, x.template axis_at<1>());
   check_extent("swiglu_mlp", up.in, gate.in);
   check_extent("swiglu_mlp", up.out, gate.out);
-  if (y.extents()[0] <= skinny_rows && gate.kept == up.kept) {
+  View<T, R, F> inner;
+  if (rows.size <= skinny_rows && gate.kept == up.kept) {
     const In<T, R, H> input = x;
+    inner = engine.template allocate<T>(rows, gate.out);
     detail::joined_swiglu<T, R, H, F>(engine, inner, input, {}, gate, up);
+  } else if (up.continues(gate)) {
+    const auto both = engine.template allocate<T>(rows, F{2 * gate.out.size});
+    inner = columns(both, 0, gate.out);
+    detail::joined_gate_and_up<T, R, H, F>(engine, both, x, gate);
+    swiglu(engine, inner, columns(both, gate.out.size, up.out));
   } else {
-    const auto other = engine.template allocate<T>(y.template axis_at<0>(), up.out);
+    inner = engine.template allocate<T>(rows, gate.out);
+    const auto other = engine.template allocate<T>(rows, up.out);
     matmul(engine, inner, x, gate);
     matmul(engine, other, x, up);
     swiglu(engine, inner, other);

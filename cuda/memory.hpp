@@ -12,6 +12,7 @@
 #include <stamp/cuda/precision.hpp>
 #include <stamp/cuda/quantize.hpp>
 #include <stamp/cuda/recordings.hpp>
+#include <stamp/cuda/together.hpp>
 #include <stamp/ops/fused.hpp>
 #include <stamp/tensor/arena.hpp>
 #include <stamp/tensor/widen_stored.hpp>
@@ -93,9 +94,9 @@ class Engine {
     Matrix<Out, In> kept;
     with_kept<T>(weights, [&]<class W>() {
       const Index bytes = checked_multiply(count, static_cast<Index>(sizeof(W)), "weight");
-      kept = {Buffer(device_, bytes), out, in, weights, {}};
+      kept = {together_.numbers(device_, bytes, in.size * size_of<W>), out, in, weights, {}};
       if constexpr (Code<W>) {
-        kept.scales = Buffer(device_, out.size * size_of<float>);
+        kept.scales = together_.scales(device_, out.size * size_of<float>, size_of<float>);
         send_codes<W>(kept.bytes, kept.scales, stored, out.size, in.size);
       } else {
         send_stored(kept.bytes.template as<T>(), stored, count);
@@ -105,7 +106,12 @@ class Engine {
   }
 
   /// stamp::bind says whose weights come next.
-  void binding(std::string_view leaf) { weights_ = weights_for(leaf, wanted_); }
+  void binding(std::string_view leaf) {
+    weights_ = weights_for(leaf, wanted_);
+    together_.next_leaf();
+  }
+  /// And which of them multiply one input: with more than a few rows they are one product.
+  void binding_together(Index leaves, Index out) { together_ = {leaves, out}; }
 
   template <Axis Rows, Axis Width>
   [[nodiscard]] Table<Rows, Width> table(const StoredTensor& stored, Rows rows, Width width) {
@@ -114,7 +120,8 @@ class Engine {
 
   template <Axis A>
   [[nodiscard]] Vector<A> vector(const StoredTensor& stored, A axis) {
-    Vector<A> kept(device_, axis);
+    const Index bytes = Vector<A>::bytes_of(axis);
+    Vector<A> kept(together_.biases(device_, bytes, size_of<T>), axis);
     send_stored(kept.view().data(), stored, axis.size);
     return kept;
   }
@@ -216,6 +223,7 @@ class Engine {
   Scratch arena_;
   Weights wanted_ = Weights::full;
   Weights weights_ = Weights::full;  ///< of the leaf that is being bound
+  Together together_;
   bool records_ = true;
 };
 

@@ -22,6 +22,18 @@ struct Product {
   const float* scales = nullptr;
 };
 
+/// Whether the outputs of `next` lie behind those of `first`, in y and in all that they are made
+/// from: both are then one product, of first.y.columns + next.y.columns outputs.
+template <class T, class W>
+[[nodiscard]] constexpr bool continues(const Product<T, W>& next, const Product<T, W>& first) {
+  const auto behind = [&](const auto* place, const auto* before, Index each) {
+    return before == nullptr ? place == nullptr : place == before + first.y.columns * each;
+  };
+  return next.x.data == first.x.data && behind(next.y.data, first.y.data, 1) &&
+         next.y.stride == first.y.stride && behind(next.w, first.w, first.x.columns) &&
+         behind(next.bias, first.bias, 1) && behind(next.scales, first.scales, 1);
+}
+
 /// What x goes through before it is multiplied: rms_norm, or nothing where `weight` is null.
 template <class T>
 struct InputNorm {

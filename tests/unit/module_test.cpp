@@ -104,6 +104,27 @@ TEST(Module, BindGivesEveryLeafItsTensor) {
   EXPECT_EQ(linear.bias.view()[0], first);
 }
 
+/// Keeps what bind says.
+struct Told : Engine {
+  using Engine::Engine;
+  std::vector<std::string> said;
+  void binding(std::string_view leaf) { said.emplace_back(leaf); }
+  void binding_together(Index leaves, Index out) {
+    said.push_back(std::to_string(leaves) + " to " + std::to_string(out));
+  }
+};
+
+TEST(Module, BindTellsWhichLeavesMultiplyOneInput) {
+  Told engine(1);
+  qwen2_vl::DecoderLayer<Engine> layer(test::tiny_config().text);
+  bind(engine, layer, test::RandomWeights(expected_tensors(layer, "l")), "l");
+  EXPECT_EQ(engine.said,
+            (std::vector<std::string>{"l.input_layernorm", "l.post_attention_layernorm", "3 to 80",
+                                      "l.self_attn.q_proj", "l.self_attn.k_proj",
+                                      "l.self_attn.v_proj", "l.self_attn.o_proj", "2 to 80",
+                                      "l.mlp.gate_proj", "l.mlp.up_proj", "l.mlp.down_proj", ""}));
+}
+
 std::string bind_error(const qwen2_vl::Config& config, const test::RandomWeights& weights) {
   Engine engine(1);
   Stamp<Engine> model(config);

@@ -27,6 +27,7 @@ struct Attention {
   static constexpr auto parts =
       std::tuple{Part{"q_proj", &Attention::q_proj}, Part{"k_proj", &Attention::k_proj},
                  Part{"v_proj", &Attention::v_proj}, Part{"o_proj", &Attention::o_proj}};
+  static constexpr std::size_t of_one_input = 3;
 
   Attention(Hidden hidden, Heads query_heads, KvHeads key_heads, HeadDim dim)
       : q_proj(hidden, Queries{query_heads.size * dim.size}),
@@ -65,9 +66,7 @@ struct Attention {
     const auto frame = engine.frame();
 
     using Element = typename B::Element;
-    const auto queries = engine.template allocate<Element>(tokens, q_proj.out);
-    const auto keys = engine.template allocate<Element>(tokens, k_proj.out);
-    const auto values = engine.template allocate<Element>(tokens, v_proj.out);
+    const auto [queries, keys, values] = allocate_qkv(engine, tokens, q_proj, k_proj, v_proj);
     project(queries, keys, values);
     const auto query = split(queries, heads, head_dim);
     const auto key = split(keys, kv_heads, head_dim);

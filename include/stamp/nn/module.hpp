@@ -35,28 +35,38 @@ concept Composite = requires { M::parts; };
   return std::string(scope) + (dot ? "." : "") + std::string(name);
 }
 
+/// A composite whose first `of_one_input` parts are linear layers (nn/linear.hpp) that multiply one
+/// and the same input.
+template <class M>
+concept SharesInput = Composite<M> && requires { M::of_one_input; };
+
 /// visit(leaf, name) for every leaf below `module`: through tables, lists ("layers.3") and
-/// optional parts that are there.
-template <class M, class Visit>
-void for_each_leaf(M& module, const std::string& name, const Visit& visit) {
+/// optional parts that are there. enter(composite) before its leaves.
+template <class M, class Visit, class Enter>
+void for_each_leaf(M& module, const std::string& name, const Visit& visit, const Enter& enter) {
   if constexpr (Composite<M>) {
+    enter(module);
     std::apply(
         [&](const auto&... part) {
-          (for_each_leaf(module.*part.member, join(name, part.name), visit), ...);
+          (for_each_leaf(module.*part.member, join(name, part.name), visit, enter), ...);
         },
         std::remove_const_t<M>::parts);
   } else if constexpr (requires { module.has_value(); }) {
-    if (module) for_each_leaf(*module, name, visit);
+    if (module) for_each_leaf(*module, name, visit, enter);
   } else if constexpr (requires {
                          module.size();
                          module[0];
                        }) {
     for (std::size_t at = 0; at < module.size(); ++at) {
-      for_each_leaf(module[at], join(name, std::to_string(at)), visit);
+      for_each_leaf(module[at], join(name, std::to_string(at)), visit, enter);
     }
   } else {
     visit(module, name);
   }
+}
+template <class M, class Visit>
+void for_each_leaf(M& module, const std::string& name, const Visit& visit) {
+  for_each_leaf(module, name, visit, [](const auto&) {});
 }
 
 /// Everything that `module` wants from a checkpoint, in the order of its tables.
@@ -102,9 +112,10 @@ template <WeightSource Source>
 }
 
 /// Gives every leaf of `module` its tensors. An engine with `binding(name)` is told which leaf
-/// comes, since what it keeps a weight in may depend on its place, and with "" that all are bound.
-/// Throws Error{input} that lists the first twenty missing or misshapen tensors together, before
-/// anything is bound.
+/// comes, since what it keeps a weight in may depend on its place, and with "" that all are bound;
+/// one with `binding_together(leaves, out)` that the next leaves multiply one input, to `out`
+/// outputs between them, so that it may keep them behind one another. Throws Error{input} that
+/// lists the first twenty missing or misshapen tensors together, before anything is bound.
 template <class B, class M, WeightSource Source>
 void bind(B& engine, M& module, const Source& source, const std::string& scope = "") {
   const std::vector<std::string> problems = mismatches(expected_tensors(module, scope), source);
@@ -112,10 +123,19 @@ void bind(B& engine, M& module, const Source& source, const std::string& scope =
   const auto tell = [&](const std::string& name) {
     if constexpr (requires { engine.binding(name); }) engine.binding(name);
   };
-  for_each_leaf(module, scope, [&](auto& leaf, const std::string& name) {
+  const auto visit = [&](auto& leaf, const std::string& name) {
     tell(name);
     leaf.bind(engine, [&](std::string_view tensor) { return *source.find(join(name, tensor)); });
-  });
+  };
+  const auto enter = [&]<class Entered>(const Entered& entered) {
+    if constexpr (SharesInput<Entered> && requires { engine.binding_together(Index{}, Index{}); }) {
+      [&]<std::size_t... At>(std::index_sequence<At...>) {
+        engine.binding_together(static_cast<Index>(sizeof...(At)),
+                                ((entered.*std::get<At>(Entered::parts).member).out.size + ...));
+      }(std::make_index_sequence<Entered::of_one_input>{});
+    }
+  };
+  for_each_leaf(module, scope, visit, enter);
   tell({});
 }
 

@@ -67,6 +67,25 @@ void rotate_and_store(B& engine, View<typename B::Element, R, H, D> query,
   copy(engine, values, rename<Keys, KH, D>(value));
 }
 
+/// What matmul_qkv fills.
+template <class T, Axis R, Axis Q, Axis K>
+struct QueryKeyValue {
+  View<T, R, Q> query;
+  View<T, R, K> key, value;
+};
+
+/// Scratch memory for matmul_qkv, not initialised. A backend whose three products are one lets them
+/// lie side by side, so their rows need not be dense.
+template <Backend B, Axis R, class ToQuery, class ToKey>
+[[nodiscard]] auto allocate_qkv(B& engine, R rows, const ToQuery& to_query, const ToKey& to_key,
+                                const ToKey& to_value) {
+  using T = typename B::Element;
+  return QueryKeyValue<T, R, decltype(to_query.out), decltype(to_key.out)>{
+      engine.template allocate<T>(rows, to_query.out),
+      engine.template allocate<T>(rows, to_key.out),
+      engine.template allocate<T>(rows, to_value.out)};
+}
+
 /// query = x·Wᵀ + bias, key and value likewise: three products that read one x. query [R, Q], key
 /// and value [R, K], x [R, I]; to_query and so on have a weight and a bias (nn/linear.hpp).
 template <Backend B, Axis R, Axis Q, Axis K, class X, class ToQuery, class ToKey>

@@ -255,7 +255,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t /*handle*/, cublasLtMatmulDesc_t 
   }
   const auto& candidate = products.candidates.at(needs[number]);
   products.multiplied.push_back({loop.product.compute, loop.product.scale, loop.a.type,
-                                 needs[number], loop.product.bias, loop.beta, d});
+                                 needs[number], loop.product.bias, loop.beta, d, loop.d.rows,
+                                 loop.d.columns, loop.a.rows, loop.b.stride, loop.d.stride});
   if (candidate.runs != CUBLAS_STATUS_SUCCESS) return candidate.runs;
   (void)stamp::test::queue(stream, loop, candidate.milliseconds);
   return CUBLAS_STATUS_SUCCESS;

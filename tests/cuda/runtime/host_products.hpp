@@ -38,6 +38,8 @@ struct HostProducts {
     const void* bias;
     float beta;
     const void* y;
+    std::uint64_t out, rows, in;
+    std::int64_t x_stride, y_stride;
   };
   std::vector<Call> multiplied;
 };

@@ -6,13 +6,16 @@
 #include <gtest/gtest.h>
 
 #include <cuda/replay/host_kernels.hpp>
+#include <cuda/runtime/host_products.hpp>
 #include <cuda/runtime/host_runtime.hpp>
 #include <parity/random_weights.hpp>
 #include <parity/told.hpp>
 #include <random>
 #include <stamp/checkpoint/json.hpp>
 #include <stamp/cuda.hpp>
+#include <stamp/model/qwen2_vl/language.hpp>
 #include <stamp/session/exported_run.hpp>
+#include <unit/turned_by.hpp>
 
 namespace stamp::test {
 
@@ -123,6 +126,60 @@ TEST(CudaLateWork, AWordIsOneCopyThereOneGraphAndOneCopyBack) {
   EXPECT_EQ(host_runtime().calls["cudaGraphLaunch"], 10);
   EXPECT_EQ(host_runtime().calls["cudaMemcpyAsync"], 20);
   EXPECT_EQ(host_runtime().calls["cudaStreamSynchronize"], 0);
+}
+
+/// out × in of a product with x and y so far apart, and whether it has a bias or adds.
+struct Asked {
+  std::uint64_t out, in;
+  std::int64_t x_stride, y_stride;
+  bool bias, adds;
+  bool operator==(const Asked&) const = default;
+};
+
+/// Query, key and value together; the attention's output; gate and up together; down.
+template <class T>
+void expect_four_products_a_layer(std::uint64_t rows, auto... weights) {
+  start(false);
+  host_products() = {};
+  auto config = tiny_config().text;
+  config.hidden_size = 96;  // 6 query heads and 2 key heads of 16
+  cuda::Engine<T> engine(1, weights...);
+  qwen2_vl::DecoderLayer<cuda::Engine<T>> layer(config);
+  bind(engine, layer, RandomWeights(expected_tensors(layer, "model.layers.1"), 3),
+       "model.layers.1");
+  const Tokens tokens{static_cast<Index>(rows)};
+  KvCache<cuda::Engine<T>> cache(1, KvHeads{2}, HeadDim{16});
+  cache.reserve(engine, tokens.size);
+  const auto x = engine.template allocate<T>(tokens, Hidden{96});
+  const std::vector<float> numbers(static_cast<std::size_t>(x.size()), 0.5F);
+  engine.upload(x, std::span<const float>(numbers));
+  const auto at =
+      turned_by(engine, tokens, Pairs{8}, std::vector<float>(static_cast<std::size_t>(8 * rows)));
+  layer(engine, x, at, cache.layer(0), 0, Causal{0});
+  host_products().multiplied.clear();  // with those that were timed
+  layer(engine, x, at, cache.layer(0), 0, Causal{0});
+  engine.device().wait();
+  std::vector<Asked> asked;
+  for (const auto& call : host_products().multiplied) {
+    EXPECT_EQ(call.rows, rows);
+    asked.push_back(
+        {call.out, call.in, call.x_stride, call.y_stride, call.bias != nullptr, call.beta != 0});
+  }
+  EXPECT_EQ(asked, (std::vector<Asked>{{160, 96, 96, 160, true, false},
+                                       {96, 96, 96, 96, false, true},
+                                       {80, 96, 96, 80, false, false},
+                                       {96, 40, 80, 96, false, true}}));
+  const auto& attention = layer.self_attn;
+  ASSERT_FALSE(host_products().multiplied.empty());
+  EXPECT_EQ(host_products().multiplied[0].bias, attention.q_proj.bias.view().data());
+  EXPECT_EQ(attention.v_proj.bias.view().data(), attention.q_proj.bias.view().data() + 96 + 32);
+}
+
+TEST(CudaLateWork, AsksTheLibraryForFourProductsALayer) {
+  expect_four_products_a_layer<float>(9);
+  expect_four_products_a_layer<bfloat16>(10);
+  expect_four_products_a_layer<bfloat16>(11, cuda::Weights::int8);
+  expect_four_products_a_layer<bfloat16>(12, cuda::Weights::fp8);
 }
 
 }  // namespace
