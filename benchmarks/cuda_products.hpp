@@ -43,12 +43,15 @@ inline void time_product(Engine& engine, const std::string& name, Index rows, In
   print("product", name, times, work);
 }
 
+/// As a layer multiplies: query, key and value in one product, gate and up in another.
+inline constexpr ProductShape language_products[] = {
+    {"2b_qkv", 1536, 2048},      {"2b_o", 1536, 1536},     {"2b_gate_up", 1536, 17920},
+    {"2b_down", 8960, 1536},     {"7b_qkv", 3584, 4608},   {"7b_o", 3584, 3584},
+    {"7b_gate_up", 3584, 37888}, {"7b_down", 18944, 3584},
+};
+
 inline void time_language_products(Engine& engine, Index rows, const std::string& weights) {
-  for (const auto& [name, in, out] :
-       {ProductShape{"2b_q", 1536, 1536}, ProductShape{"2b_kv", 1536, 256},
-        ProductShape{"2b_up", 1536, 8960}, ProductShape{"2b_down", 8960, 1536},
-        ProductShape{"7b_q", 3584, 3584}, ProductShape{"7b_kv", 3584, 512},
-        ProductShape{"7b_up", 3584, 18944}, ProductShape{"7b_down", 18944, 3584}}) {
+  for (const auto& [name, in, out] : language_products) {
     time_product(engine, std::string(name) + "_" + std::to_string(rows) + weights, rows, in, out);
   }
 }

@@ -185,9 +185,9 @@ def report_operations(peer):
                              ("vision_fc2", 5120, 1280)):
         product(peer, f"{name}_4096", 4096, width, out)
     for rows in (1, 1024, 1100):
-        for name, width, out in (("2b_q", 1536, 1536), ("2b_kv", 1536, 256), ("2b_up", 1536, 8960),
-                                 ("2b_down", 8960, 1536), ("7b_q", 3584, 3584), ("7b_kv", 3584, 512),
-                                 ("7b_up", 3584, 18944), ("7b_down", 18944, 3584)):
+        for name, width, out in (("2b_qkv", 1536, 2048), ("2b_o", 1536, 1536), ("2b_gate_up", 1536, 17920),
+                                 ("2b_down", 8960, 1536), ("7b_qkv", 3584, 4608), ("7b_o", 3584, 3584),
+                                 ("7b_gate_up", 3584, 37888), ("7b_down", 18944, 3584)):
             product(peer, f"{name}_{rows}", rows, width, out)
     product(peer, "2b_head_1", 1, 1536, 151936)
     product(peer, "square_8192", 8192, 8192, 8192)

@@ -170,7 +170,7 @@ run device 60 "$work/bin/norm_test" --gtest_filter='*cuda_bfloat16.EqualThePlain
 ((${#failed[@]} == 0)) || stop "our programs cannot use this GPU: $(grep -A 1 ': Skipped$' "$logs/device.log" | tail -n 1)"
 
 say "== operations and goldens on the GPU, side by side"
-for program in attend matmul weights norm pointwise embed_rotate memory sam_operations picture; do
+for program in attend matmul weights norm pointwise embed_rotate memory sam_operations picture mask_head; do
   begin "$program" 120 "$work/bin/${program}_test" --gtest_filter='*cuda_float*:*cuda_bfloat16*:*OfADevice*'
 done
 begin host 60 "$work/bin/host_test"
@@ -258,7 +258,8 @@ weights *cuda_bfloat16*.ARowDoesNotDepend*:*cuda_bfloat16*.GateAndUp*:*cuda_bflo
 norm *cuda_bfloat16*
 embed_rotate *cuda_bfloat16*
 matmul *cuda_bfloat16.TakesWeights*:*cuda_bfloat16.QueryKeyAndValue*
-picture *cuda_bfloat16.PatchesAreTheHosts:*cuda_bfloat16.UpsampledMasksAreTheHosts
+picture *cuda_bfloat16.PatchesAreTheHosts
+mask_head *cuda_bfloat16*
 sam_operations *cuda_bfloat16.AttentionAdds*:*cuda_bfloat16.AttentionStays*:*cuda_bfloat16.GatherRowsTakes*
 pointwise *cuda_bfloat16*
 END

@@ -28,7 +28,7 @@ TIMES_REPEATED = 100
 TIMES_EAGER = 5  # an answer against transformers, launch by launch, in two phases
 TIMES_COMPILED = 1.3  # a decoded token against transformers as one graph, plain or compiled, the quicker one
 OF_PRODUCT, OF_ATTENTION = 0.95, 0.9  # of PyTorch's speed
-LANGUAGE = ("q", "kv", "up", "down")
+LANGUAGE = ("qkv", "o", "gate_up", "down")
 PRODUCTS = [f"vision_{name}_4096" for name in ("qkv", "proj", "fc1", "fc2")] + [
     f"{size}_{name}_{rows}" for rows in (1, 1024, 1100) for size in SIZES for name in LANGUAGE] + ["2b_head_1", "square_8192"]
 ATTENTION = ["vision_hd80"] + [f"{phase}_{size}" for size in SIZES for phase in ("prefill", "mask", "decode")]

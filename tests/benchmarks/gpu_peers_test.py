@@ -35,7 +35,7 @@ def main():
     assert all(ms > 0 for ms in times.values()), times
     wanted = {f"{size}_{phase}" for size in gpu_table.SIZES for phase in gpu_table.BARS}
     wanted |= {f"{size}_{how}_decode_token" for size in gpu_table.SIZES for how in ("static", "compiled")}
-    wanted |= {"square_8192", "copy", "2b_q_1", "7b_down_1024", "vision_hd80_flash", "mask_2b_flash_shared",
+    wanted |= {"square_8192", "copy", "2b_qkv_1", "7b_down_1024", "vision_hd80_flash", "mask_2b_flash_shared",
                "sam_vit_h_image", "sam_vit_h_prompt"}
     assert wanted <= times.keys(), sorted(wanted - times.keys())
     answers = {r["name"]: r["words"] for r in readings if "words" in r}

@@ -54,14 +54,14 @@ class Table(unittest.TestCase):
         self.assertEqual(row(lines, "phase 2b_decode_token against compiled transformers"),
                          ["1.0000", "1.2500", "1.25", "3.0", "3000", "75", "%", *"≥ 1.3 × torch BELOW".split()])
         self.assertIn("not available: 7b_compiled, RuntimeError: no compiler", lines)
-        self.assertEqual(row(lines, "product 2b_q_1")[2], "1.25")
+        self.assertEqual(row(lines, "product 2b_qkv_1")[2], "1.25")
         # the best of our kernels that may be chosen against PyTorch's best
         self.assertEqual(row(lines, "attention mask_2b_hopper")[:3], ["0.0210", "0.0200", "0.95"])
         self.assertEqual(row(lines, "repeats 2b_two_objects_a_pass"), [*"the same bits 100 times met".split()])
-        self.assertIn("launched as a graph on one side only: 2b_up_1024", lines)
+        self.assertIn("launched as a graph on one side only: 2b_gate_up_1024", lines)
         self.assertTrue(lines[-2].startswith("not measured: phase 7b_vision, phase 7b_prefill, phase 7b_decode_token, "), lines)
         self.assertEqual(lines[-1], "goals: 12 met, 41 not measured, 4 below: phase 2b_prefill, "
-                         "phase 7b_end_to_end against eager transformers, phase 2b_decode_token against compiled transformers, product 2b_up_1024")
+                         "phase 7b_end_to_end against eager transformers, phase 2b_decode_token against compiled transformers, product 2b_gate_up_1024")
 
     def test_failures(self):
         worse = [dict(r) for r in READINGS]
@@ -107,12 +107,12 @@ class Table(unittest.TestCase):
     def test_all_readings(self):
         code, lines = table(READINGS, "--all")
         self.assertEqual(code, 0)
-        self.assertEqual(row(lines, "product 2b_q_1_int8"), ["0.0009", "5.0", "2600", "65", "%"])
+        self.assertEqual(row(lines, "product 2b_qkv_1_int8"), ["0.0009", "5.0", "2600", "65", "%"])
         self.assertEqual(row(lines, "attention mask_2b_tiled")[2], "2.00")
 
     def test_what_pytorch_has_not_is_not_measured(self):
         lines = table([r for r in READINGS if r["side"] != "torch" or r["kind"] == "ceiling"])[1]
-        self.assertEqual(row(lines, "product 2b_q_1")[-2:], ["not", "measured"])
+        self.assertEqual(row(lines, "product 2b_qkv_1")[-2:], ["not", "measured"])
         self.assertEqual(lines[-1], "goals: 9 met, 47 not measured, 1 below: phase 2b_prefill")
 
     def test_the_newest_results_become_the_readme_s_table(self):

@@ -8,6 +8,7 @@
 #include <parity/random_weights.hpp>
 #include <set>
 #include <sstream>
+#include <stamp/model/qwen2_vl/published.hpp>
 
 #include "cuda_phases.hpp"
 #include "cuda_products.hpp"
@@ -151,6 +152,21 @@ TEST(Report, RecordsBriefProductsAndAttention) {
   EXPECT_EQ(host_device().recorded, 3);
   // The least that a reading times: three launches of the graph, then one a batch.
   EXPECT_GE(host_device().replayed, 3 * (3 + 1 + 15));
+}
+
+/// What a decoder layer asks for (CudaLateWork.AsksTheLibraryForFourProductsALayer), at both sizes.
+TEST(Report, TimesTheProductsOfALayer) {
+  std::vector<std::array<Index, 2>> expected;
+  for (const auto& c : {qwen2_vl::published_2b().text, qwen2_vl::published_7b().text}) {
+    const Index heads = c.num_attention_heads + 2 * c.num_key_value_heads;
+    expected.insert(expected.end(), {{c.hidden_size, heads * c.head_dim()},
+                                     {c.num_attention_heads * c.head_dim(), c.hidden_size},
+                                     {c.hidden_size, 2 * c.intermediate_size},
+                                     {c.intermediate_size, c.hidden_size}});
+  }
+  std::vector<std::array<Index, 2>> found;
+  for (const auto& shape : benchmarks::language_products) found.push_back({shape.in, shape.out});
+  EXPECT_EQ(found, expected);
 }
 
 TEST(Report, TimesCallByCallWhereNothingIsRecorded) {
