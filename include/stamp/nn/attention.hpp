@@ -27,7 +27,7 @@ struct Attention {
   static constexpr auto parts =
       std::tuple{Part{"q_proj", &Attention::q_proj}, Part{"k_proj", &Attention::k_proj},
                  Part{"v_proj", &Attention::v_proj}, Part{"o_proj", &Attention::o_proj}};
-  static constexpr std::size_t of_one_input = 3;
+  static constexpr std::size_t of_one_input = 3;  ///< SharesInput
 
   Attention(Hidden hidden, Heads query_heads, KvHeads key_heads, HeadDim dim)
       : q_proj(hidden, Queries{query_heads.size * dim.size}),

@@ -17,7 +17,7 @@ struct SwiGlu {
   static constexpr auto parts =
       std::tuple{Part{"gate_proj", &SwiGlu::gate_proj}, Part{"up_proj", &SwiGlu::up_proj},
                  Part{"down_proj", &SwiGlu::down_proj}};
-  static constexpr std::size_t of_one_input = 2;
+  static constexpr std::size_t of_one_input = 2;  ///< SharesInput
 
   SwiGlu(Hidden hidden, Ffn ffn)
       : gate_proj(hidden, ffn), up_proj(hidden, ffn), down_proj(ffn, hidden) {}

@@ -150,6 +150,58 @@ TEST(JoinedProducts, AWeightOutlivesThoseBesideIt) {
   EXPECT_TRUE(std::ranges::all_of(expected, [](float number) { return std::isfinite(number); }));
 }
 
+/// Into rows side by side, and into three tensors.
+TEST(JoinedProducts, WriteWhereTheyAreTold) {
+  using Engine = cuda::Engine<bfloat16>;
+  for (const auto weights : {cuda::Weights::full, cuda::Weights::fp8}) {
+    Engine engine(1, weights);
+    Attention<Engine> attention(Hidden{96}, Heads{6}, KvHeads{2}, HeadDim{16});
+    bind(engine, attention, RandomWeights(expected_tensors(attention), 3));
+    const auto& [to_query, to_key, to_value] =
+        std::tie(attention.q_proj, attention.k_proj, attention.v_proj);
+    const Tokens rows{7};
+    const auto x = engine.allocate<bfloat16>(rows, Hidden{96});
+    const auto drawn = random_numbers(x.size(), 5);
+    engine.upload(x, std::span<const float>(Numbers(drawn.begin(), drawn.end())));
+    std::vector<std::vector<Numbers>> found;
+    for (const auto& y : {allocate_qkv(engine, rows, to_query, to_key, to_value),
+                          stamp::allocate_qkv(engine, rows, to_query, to_key, to_value)}) {
+      EXPECT_EQ(y.query.dense(), !found.empty());
+      matmul_qkv(engine, y.query, y.key, y.value, x, to_query, to_key, to_value);
+      auto& all = found.emplace_back();
+      const auto keep = [&](const auto& view) {
+        const auto dense = engine.allocate<bfloat16>(rows, view.template axis_at<1>());
+        copy(engine, dense, view);
+        engine.download(std::span(all.emplace_back(static_cast<std::size_t>(view.size()))), dense);
+      };
+      keep(y.query);
+      keep(y.key);
+      keep(y.value);
+    }
+    EXPECT_EQ(found[0], found[1]);
+  }
+}
+
+TEST(Together, HandsOutABlockToSoManyLayers) {
+  const auto device = std::make_shared<cuda::Device>();
+  cuda::Together together(2, 6);
+  together.next_leaf();
+  const cuda::Buffer first = together.numbers(device, 4 * 8, 8);
+  const cuda::Buffer bias = together.biases(device, 4 * 2, 2);
+  together.next_leaf();
+  const cuda::Buffer second = together.numbers(device, 2 * 8, 8);
+  const cuda::Buffer other = together.biases(device, 2 * 2, 2);
+  EXPECT_TRUE(second.continues(first, 4 * 8));
+  EXPECT_TRUE(other.continues(bias, 4 * 2));
+  EXPECT_FALSE(bias.continues(first, 0));
+  EXPECT_FALSE(together.numbers(device, 8, 8).continues(second, 2 * 8)) << "the block is full";
+  EXPECT_FALSE(together.scales(device, 8, 4).continues(first, 0));
+  together.next_leaf();
+  const cuda::Buffer alone = together.scales(device, 8, 4);
+  EXPECT_FALSE(together.scales(device, 8, 4).continues(alone, 8)) << "a layer of its own";
+  EXPECT_FALSE(cuda::Buffer().continues(cuda::Buffer(), 0));
+}
+
 struct HeadSizes {
   Index heads, kv_heads, dim;
 };
