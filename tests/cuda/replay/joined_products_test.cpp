@@ -150,36 +150,64 @@ TEST(JoinedProducts, AWeightOutlivesThoseBesideIt) {
   EXPECT_TRUE(std::ranges::all_of(expected, [](float number) { return std::isfinite(number); }));
 }
 
+/// Projections of seven rows.
+struct Projections {
+  using Engine = cuda::Engine<bfloat16>;
+
+  explicit Projections(cuda::Weights weights) : engine(1, weights) {
+    bind(engine, attention, drawn);
+    const auto numbers = random_numbers(x.size(), 5);
+    engine.upload(x, std::span<const float>(Numbers(numbers.begin(), numbers.end())));
+  }
+
+  [[nodiscard]] auto room() {
+    return allocate_qkv(engine, rows, attention.q_proj, attention.k_proj, attention.v_proj);
+  }
+  [[nodiscard]] auto dense_room() {
+    return stamp::allocate_qkv(engine, rows, attention.q_proj, attention.k_proj, attention.v_proj);
+  }
+  /// Query, key and value.
+  std::vector<Numbers> into(const QueryKeyValue<bfloat16, Tokens, Queries, KeyValues>& y) {
+    matmul_qkv(engine, y.query, y.key, y.value, x, attention.q_proj, attention.k_proj,
+               attention.v_proj);
+    std::vector<Numbers> found;
+    const auto keep = [&](const auto& view) {
+      const auto dense = engine.allocate<bfloat16>(rows, view.template axis_at<1>());
+      copy(engine, dense, view);
+      engine.download(std::span(found.emplace_back(static_cast<std::size_t>(view.size()))), dense);
+    };
+    keep(y.query);
+    keep(y.key);
+    keep(y.value);
+    return found;
+  }
+
+  Tokens rows{7};
+  Engine engine;
+  Attention<Engine> attention{Hidden{96}, Heads{6}, KvHeads{2}, HeadDim{16}};
+  RandomWeights drawn{expected_tensors(attention), 3};
+  View<bfloat16, Tokens, Hidden> x = engine.allocate<bfloat16>(rows, Hidden{96});
+};
+
 /// Into rows side by side, and into three tensors.
 TEST(JoinedProducts, WriteWhereTheyAreTold) {
-  using Engine = cuda::Engine<bfloat16>;
   for (const auto weights : {cuda::Weights::full, cuda::Weights::fp8}) {
-    Engine engine(1, weights);
-    Attention<Engine> attention(Hidden{96}, Heads{6}, KvHeads{2}, HeadDim{16});
-    bind(engine, attention, RandomWeights(expected_tensors(attention), 3));
-    const auto& [to_query, to_key, to_value] =
-        std::tie(attention.q_proj, attention.k_proj, attention.v_proj);
-    const Tokens rows{7};
-    const auto x = engine.allocate<bfloat16>(rows, Hidden{96});
-    const auto drawn = random_numbers(x.size(), 5);
-    engine.upload(x, std::span<const float>(Numbers(drawn.begin(), drawn.end())));
-    std::vector<std::vector<Numbers>> found;
-    for (const auto& y : {allocate_qkv(engine, rows, to_query, to_key, to_value),
-                          stamp::allocate_qkv(engine, rows, to_query, to_key, to_value)}) {
-      EXPECT_EQ(y.query.dense(), !found.empty());
-      matmul_qkv(engine, y.query, y.key, y.value, x, to_query, to_key, to_value);
-      auto& all = found.emplace_back();
-      const auto keep = [&](const auto& view) {
-        const auto dense = engine.allocate<bfloat16>(rows, view.template axis_at<1>());
-        copy(engine, dense, view);
-        engine.download(std::span(all.emplace_back(static_cast<std::size_t>(view.size()))), dense);
-      };
-      keep(y.query);
-      keep(y.key);
-      keep(y.value);
-    }
-    EXPECT_EQ(found[0], found[1]);
+    Projections projections(weights);
+    EXPECT_FALSE(projections.room().query.dense());
+    EXPECT_EQ(projections.into(projections.room()), projections.into(projections.dense_room()));
   }
+}
+
+TEST(JoinedProducts, TakeTheBiasOfEachLayer) {
+  Projections projections(cuda::Weights::full);
+  const auto room = projections.room();
+  const auto before = projections.into(room);
+  projections.attention.k_proj.bias =
+      projections.engine.vector(*projections.drawn.find("v_proj.bias"), KeyValues{32});
+  EXPECT_TRUE(projections.room().query.dense()) << "a bias of elsewhere";
+  const auto expected = projections.into(projections.dense_room());
+  EXPECT_NE(expected[1], before[1]);
+  EXPECT_EQ(projections.into(room), expected);
 }
 
 TEST(Together, HandsOutABlockToSoManyLayers) {
