@@ -111,11 +111,22 @@ template <WeightSource Source>
   return problems;
 }
 
+/// Tells an engine with `binding_together(leaves, out)` which of a module's leaves, those that come
+/// next, multiply one input, to `out` outputs between them: it may keep them behind one another.
+template <class B, class M>
+void tell_of_one_input(B& engine, const M& module) {
+  if constexpr (SharesInput<M> && requires { engine.binding_together(Index{}, Index{}); }) {
+    [&]<std::size_t... At>(std::index_sequence<At...>) {
+      engine.binding_together(static_cast<Index>(sizeof...(At)),
+                              ((module.*std::get<At>(M::parts).member).out.size + ...));
+    }(std::make_index_sequence<M::of_one_input>{});
+  }
+}
+
 /// Gives every leaf of `module` its tensors. An engine with `binding(name)` is told which leaf
-/// comes, since what it keeps a weight in may depend on its place, and with "" that all are bound;
-/// one with `binding_together(leaves, out)` that the next leaves multiply one input, to `out`
-/// outputs between them, so that it may keep them behind one another. Throws Error{input} that
-/// lists the first twenty missing or misshapen tensors together, before anything is bound.
+/// comes, since what it keeps a weight in may depend on its place, and with "" that all are bound.
+/// Throws Error{input} that lists the first twenty missing or misshapen tensors together, before
+/// anything is bound.
 template <class B, class M, WeightSource Source>
 void bind(B& engine, M& module, const Source& source, const std::string& scope = "") {
   const std::vector<std::string> problems = mismatches(expected_tensors(module, scope), source);
@@ -127,15 +138,8 @@ void bind(B& engine, M& module, const Source& source, const std::string& scope =
     tell(name);
     leaf.bind(engine, [&](std::string_view tensor) { return *source.find(join(name, tensor)); });
   };
-  const auto enter = [&]<class Entered>(const Entered& entered) {
-    if constexpr (SharesInput<Entered> && requires { engine.binding_together(Index{}, Index{}); }) {
-      [&]<std::size_t... At>(std::index_sequence<At...>) {
-        engine.binding_together(static_cast<Index>(sizeof...(At)),
-                                ((entered.*std::get<At>(Entered::parts).member).out.size + ...));
-      }(std::make_index_sequence<Entered::of_one_input>{});
-    }
-  };
-  for_each_leaf(module, scope, visit, enter);
+  for_each_leaf(module, scope, visit,
+                [&](const auto& composite) { tell_of_one_input(engine, composite); });
   tell({});
 }
 
