@@ -210,4 +210,17 @@ void first_largest(Engine&, std::span<std::int32_t> places, View<float, R, A> x)
   }
 }
 
+/// What top-k keeps of the rows (ops/fused.hpp), from where they stand.
+template <Axis R, Axis A>
+void top_k(Engine&, KeptScores& kept, View<float, R, A> x, const TopK& how,
+           std::span<const std::int32_t> history, std::span<const std::int32_t> ahead = {}) {
+  check_count("top_k", x.extents()[0], ahead.size() + 1);
+  kept.clear();
+  for (std::size_t row = 0; row <= ahead.size(); ++row) {
+    const std::span<const float> numbers(x.data() + static_cast<Index>(row) * x.stride(),
+                                         static_cast<std::size_t>(x.extents()[1]));
+    keep_top_k(kept, numbers, how, history, ahead.first(row));
+  }
+}
+
 }  // namespace stamp::cpu

@@ -15,6 +15,7 @@
 #include <stamp/cuda/norm.hpp>
 #include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/rotate.hpp>
+#include <stamp/cuda/top_k.hpp>
 #include <stamp/ops/sam_backend.hpp>
 
 namespace stamp::cuda {

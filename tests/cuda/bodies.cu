@@ -14,6 +14,7 @@
 #include <stamp/cuda/norm_matmul.cuh>
 #include <stamp/cuda/product.cuh>
 #include <stamp/cuda/rotate.cuh>
+#include <stamp/cuda/top_k.cuh>
 
 namespace stamp::test::walked {
 
@@ -119,6 +120,23 @@ void largest_of_parts(std::int32_t* places, const Candidate* candidates, Index r
   std::vector<Candidate> shared(largest_threads);
   walk<Candidate>(largest_threads, rows, [&](auto& block) {
     largest_of_parts_body(block, shared.data(), places, candidates, parts);
+  });
+}
+template <Element T>
+void largest_of_groups(const TopKCall<T>& call) {
+  std::vector<float> shared(top_k_threads);
+  walk<NoRegisters>(top_k_threads, call.x.rows, top_k_parts(call.x.columns), 1, shared,
+                    [&](auto& block) {
+                      largest_of_groups_body(block, shared.data(), call,
+                                             aligned_rows(call.x.data, call.x.stride));
+                    });
+}
+template <Element T>
+void found_of_row(const TopKCall<T>& call) {
+  walk<TopKRegisters>(top_k_threads, call.x.rows, [&](auto& block) {
+    TopKShared shared;
+    std::memset(&shared, 0xff, sizeof(shared));
+    found_of_row_body(block, shared, call, aligned_rows(call.x.data, call.x.stride));
   });
 }
 template <Element T>
@@ -296,6 +314,10 @@ template void cut_picture(Erased<float>, const std::uint8_t*, const PictureCut&)
 template void cut_picture(Erased<bfloat16>, const std::uint8_t*, const PictureCut&);
 template void largest_of_part(Candidate*, Erased<const float>);
 template void largest_of_part(Candidate*, Erased<const bfloat16>);
+template void largest_of_groups(const TopKCall<float>&);
+template void largest_of_groups(const TopKCall<bfloat16>&);
+template void found_of_row(const TopKCall<float>&);
+template void found_of_row(const TopKCall<bfloat16>&);
 template void gather(Erased<float>, Erased<const float>, const std::int32_t*);
 template void skinny_products(const JoinedProducts<float>&);
 template void plain_product(const Product<float>&);

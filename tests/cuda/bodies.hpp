@@ -8,6 +8,7 @@
 #include <stamp/cuda/mask_head.hpp>
 #include <stamp/cuda/norm_matmul.hpp>
 #include <stamp/cuda/product.hpp>
+#include <stamp/cuda/top_k.hpp>
 
 namespace stamp::test::walked {
 
@@ -42,6 +43,10 @@ template <Element T>
 void largest_of_part(cuda::Candidate* candidates, Erased<const T> x);
 void largest_of_parts(std::int32_t* places, const cuda::Candidate* candidates, Index rows,
                       Index parts);
+template <Element T>
+void largest_of_groups(const cuda::TopKCall<T>& call);
+template <Element T>
+void found_of_row(const cuda::TopKCall<T>& call);
 template <Element T>
 void gather(Erased<T> y, Erased<const T> x, const std::int32_t* which);
 void resize_across(std::uint8_t* to, const std::uint8_t* from, Index rows, Index columns,

@@ -247,6 +247,16 @@ void first_largest(Walked<T>&, std::span<std::int32_t> places, View<T, R, A> x) 
   walked::largest_of_part(candidates.data(), rows);
   walked::largest_of_parts(places.data(), candidates.data(), rows.rows, parts);
 }
+template <Element T, Axis R, Axis A>
+void top_k(Walked<T>& engine, KeptScores& kept, View<T, R, A> x, const TopK& how,
+           std::span<const std::int32_t> history, std::span<const std::int32_t> ahead = {}) {
+  cuda::top_k_by(engine, kept, x, how, history, ahead, [&](const cuda::TopKCall<T>& call) {
+    std::fill_n(call.largest, call.x.rows * cuda::top_k_groups(call.x.columns), NAN);
+    walked::largest_of_groups(call);
+    walked::found_of_row(call);
+    std::copy_n(call.found, kept.found.size(), kept.found.begin());
+  });
+}
 template <Element T, Axis R, Axis A, Axis S>
 void gather_rows(Walked<T>&, View<T, R, A> y, View<const T, S, A> x, In<std::int32_t, R> index) {
   check_extent("gather_rows", y.template axis_at<0>(), index.template axis_at<0>());

@@ -48,6 +48,20 @@ template <Backend B, class T>
       told.numbers.push_back(dialogue.segment(token, input.mask_positions, tap).values);
     }
   }
+  // Two short answers chosen among what top-k keeps: the last token, then the middle one.
+  const TopK how{.k = 5, .temperature = 0.8F, .repetition_penalty = 1.2F};
+  for (const Index drafted : {0, 3}) {
+    dialogue.draft(drafted);
+    const auto choose = [&](std::span<const Scored> kept) {
+      std::vector<float> scores;
+      for (const Scored& one : kept) scores.push_back(one.score);
+      told.numbers.push_back(scores);
+      return kept[drafted == 0 ? kept.size() - 1 : kept.size() / 2].token;
+    };
+    const auto said = dialogue.generate_among(
+        dialogue.read(ids.first(1), 0, tap), how, -1, 4, choose, [](std::int32_t) {}, tap);
+    told.ids.insert(told.ids.end(), said.begin(), said.end());
+  }
   return told;
 }
 

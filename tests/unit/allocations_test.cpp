@@ -8,6 +8,7 @@
 #include <new>
 #include <parity/tiny_dialogue.hpp>
 #include <stamp/cpu/engine.hpp>
+#include <stamp/text/sampling.hpp>
 
 namespace {
 std::atomic<std::int64_t> allocations{0};
@@ -43,9 +44,10 @@ void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { r
 namespace stamp::test {
 namespace {
 
-/// Heap allocations of each of 24 words after the first 8.
+/// Heap allocations of each of 24 words after the first 8, picked among all scores or sampled.
 template <class B>
-std::vector<std::int64_t> allocations_a_word(B& engine, const qwen2_vl::Config& config) {
+std::vector<std::int64_t> allocations_a_word(B& engine, const qwen2_vl::Config& config,
+                                             text::Sampler* sampler = nullptr) {
   Stamp<B> stamp(config);
   const RandomWeights weights(expected_tensors(stamp), 7);
   bind(engine, stamp, weights);
@@ -59,13 +61,19 @@ std::vector<std::int64_t> allocations_a_word(B& engine, const qwen2_vl::Config& 
   std::vector<std::int64_t> counts;
   counts.reserve(words);
   std::int64_t before = allocations;
-  (void)dialogue.generate(
-      std::move(scores), token::im_end, words, [](auto, auto) { return 11; },
-      [&](std::int32_t) {
-        const std::int64_t now = allocations;
-        counts.push_back(now - before);
-        before = now;
-      });
+  const auto count = [&](std::int32_t) {
+    const std::int64_t now = allocations;
+    counts.push_back(now - before);
+    before = now;
+  };
+  if (sampler == nullptr) {
+    (void)dialogue.generate(
+        std::move(scores), token::im_end, words, [](auto, auto) { return 11; }, count);
+  } else {
+    (void)dialogue.generate_among(
+        std::move(scores), sampler->keeps(), -1, words,
+        [&](std::span<const Scored> kept) { return sampler->next(kept); }, count);
+  }
   return {counts.begin() + 8, counts.end()};
 }
 
@@ -76,6 +84,13 @@ TEST(Allocations, AWordTakesNothingFromTheHeapOnTheFastBackend) {
     const auto counts = allocations_a_word(engine, tiny_config());
     EXPECT_EQ(counts, std::vector<std::int64_t>(counts.size(), 0)) << name_of(compute);
   }
+}
+
+TEST(Allocations, ASampledWordTakesNothingFromTheHeapOnTheFastBackend) {
+  cpu::Engine engine(3, cpu::Compute::fp32);
+  text::Sampler sampler({text::Choice::sample, 0.7, 20, 0.9, 1.2});
+  const auto counts = allocations_a_word(engine, tiny_config(), &sampler);
+  EXPECT_EQ(counts, std::vector<std::int64_t>(24, 0));
 }
 
 /// One pass over the masks allocates for what it returns, not for layers: twice the layers, the

@@ -4,6 +4,7 @@
 
 #include <parity/tiny_dialogue.hpp>
 #include <stamp/observe/recorder.hpp>
+#include <unit/whole_row_sampling.hpp>
 
 namespace {
 
@@ -114,6 +115,43 @@ TEST(Dialogue, GreedyAnswersNeedNumbers) {
                 Fault::failure,
                 [&] { (void)tiny.dialogue.generate_greedily(scores, -1, 4, [](std::int32_t) {}); }),
             "logits: expected numbers, some above -inf, found others");
+}
+
+TEST(Dialogue, AnswersChosenAmongTheKeptAreThoseOfAPickAmongAllScores) {
+  for (const Index k : {0, 1, 3, 50}) {
+    for (const float penalty : {1.0F, 1.3F}) {
+      const TopK how{.k = k, .temperature = 0.6F, .repetition_penalty = penalty};
+      const text::Sampling settings{.choice = text::Choice::sample,
+                                    .temperature = 0.6F,
+                                    .top_k = k,
+                                    .repetition_penalty = penalty};
+      const auto middle = [](std::size_t kept) { return kept / 3; };
+      Tiny picked;
+      const auto expected = picked.dialogue.generate(
+          picked.dialogue.read(tiny_prompt()), -1, 24,
+          [&](std::span<const double> scores, auto history) {
+            std::vector<float> row(scores.begin(), scores.end());
+            process_whole_row(row, history, settings);
+            std::vector<std::int32_t> kept;
+            for (std::size_t at = 0; at < row.size(); ++at) {
+              if (row[at] > removed) kept.push_back(static_cast<std::int32_t>(at));
+            }
+            return kept[middle(kept.size())];
+          },
+          [](std::int32_t) {});
+      for (const Index drafted : {0, 3}) {
+        Tiny tiny;
+        tiny.dialogue.draft(drafted);
+        std::vector<std::int32_t> heard;
+        const auto found = tiny.dialogue.generate_among(
+            tiny.dialogue.read(tiny_prompt()), how, -1, 24,
+            [&](std::span<const Scored> kept) { return kept[middle(kept.size())].token; },
+            [&](std::int32_t id) { heard.push_back(id); });
+        EXPECT_EQ(found, expected) << "k " << k << ", penalty " << penalty << ", " << drafted;
+        EXPECT_EQ(heard, expected);
+      }
+    }
+  }
 }
 
 TEST(Dialogue, RewindingLeavesNoTrace) {

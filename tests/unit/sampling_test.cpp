@@ -8,10 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <stamp/text/sampling.hpp>
 #include <string>
+#include <unit/whole_row_sampling.hpp>
 #include <vector>
 
 namespace {
 
+using stamp::Scored;
 using stamp::text::Choice;
 using stamp::text::Sampler;
 using stamp::text::Sampling;
@@ -34,12 +36,17 @@ TEST(Sampling, ProcessedProbabilitiesAreTransformers) {
     std::vector<float> logits;
     for (const auto& step : golden[1]) logits.push_back(step.get<float>() / 64);
 
-    std::vector<float> processed = logits;
-    Sampler(sampling).process(processed, golden[2].get<Ids>());
-    const auto chances = Sampler::probabilities(processed);
+    const auto kept = Sampler(sampling).process(logits, golden[2].get<Ids>());
+    const auto chances_of_kept = Sampler::probabilities(kept);
+    std::vector<double> chances(logits.size());
+    std::vector<bool> stays(logits.size());
+    for (std::size_t at = 0; at < kept.size(); ++at) {
+      chances[static_cast<std::size_t>(kept[at].token)] = chances_of_kept[at];
+      stays[static_cast<std::size_t>(kept[at].token)] = true;
+    }
     for (std::size_t at = 0; at < chances.size(); ++at) {
       const auto& expected = golden[3][at];
-      EXPECT_EQ(processed[at] == -infinity, expected.is_null()) << given << " token " << at;
+      EXPECT_EQ(stays[at], !expected.is_null()) << given << " token " << at;
       // 7 digits in the golden, and float scores whose last bit the temperature magnifies.
       const double chance = expected.is_null() ? 0 : expected.get<double>();
       EXPECT_NEAR(chances[at], chance, 1e-30 + 2e-5 * chance) << given << " token " << at;
@@ -53,16 +60,17 @@ TEST(Sampling, ProcessedProbabilitiesAreTransformers) {
 }
 
 TEST(Sampling, GreedyTakesTheFirstOfEqualMaxima) {
-  std::vector<float> logits{1, 3, 2, 3};
+  const std::vector<float> logits{1, 3, 2, 3};
   EXPECT_EQ(Sampler({}).next(logits, {}), 1);
 }
 
 TEST(Sampling, GreedyIgnoresTemperatureButNotThePenalty) {
-  std::vector<float> logits{4, 3};
+  const std::vector<float> logits{4, 3};
   const Ids history{0, 0, 0};
-  EXPECT_EQ(Sampler({.temperature = 0.1, .repetition_penalty = 1.5}).next(logits, history), 1);
-  EXPECT_FLOAT_EQ(logits[0], 4 / 1.5F) << "once, however often it occurred";
-  EXPECT_EQ(logits[1], 3);
+  Sampler sampler({.temperature = 0.1, .repetition_penalty = 1.5});
+  EXPECT_EQ(sampler.next(logits, history), 1);
+  const std::vector<Scored> expected{{4 / 1.5F, 0}, {3, 1}};
+  EXPECT_EQ(sampler.process(logits, history), expected) << "once, however often it occurred";
 }
 
 TEST(Sampling, SeedDecidesAndDrawsFollowTheDistribution) {
@@ -71,8 +79,7 @@ TEST(Sampling, SeedDecidesAndDrawsFollowTheDistribution) {
     Sampler sampler({.choice = Choice::sample, .seed = seed});
     Ids ids;
     for (int round = 0; round < 20000; ++round) {
-      std::vector<float> copy = logits;
-      ids.push_back(sampler.next(copy, {}));
+      ids.push_back(sampler.next(logits, {}));
     }
     return ids;
   };
@@ -113,8 +120,61 @@ TEST(Sampling, LogitsThatAreNotNumbersAreNamed) {
   EXPECT_NE(error_of({}, {1, 2, infinity}).find("for token 2"), std::string::npos);
   EXPECT_NE(error_of({}, {-infinity, -infinity}).find("above -inf"), std::string::npos);
   EXPECT_NE(error_of({}, {}).find("at least one"), std::string::npos);
-  std::vector<float> logits{1, 2};
-  EXPECT_THROW(Sampler({.repetition_penalty = 2}).process(logits, Ids{2}), stamp::Error);
+  const std::vector<float> logits{1, 2};
+  EXPECT_THROW((void)Sampler({.repetition_penalty = 2}).process(logits, Ids{2}), stamp::Error);
+  const Sampling cold{.choice = Choice::sample, .temperature = 1e-38};
+  EXPECT_EQ(error_of(cold, {-1, 4, 2}), "logits: expected numbers, found inf for token 1");
+}
+
+/// Few different scores, so that many are equal, and some -inf.
+std::vector<float> drawn_scores(std::mt19937_64& random, std::size_t count) {
+  const auto levels = std::vector<std::uint64_t>{3, 40, 5000, 1000000}[random() % 4];
+  std::vector<float> scores;
+  for (std::size_t at = 0; at < count; ++at) {
+    const auto level = static_cast<float>(random() % levels);
+    scores.push_back(random() % 20 == 0 ? -infinity : 24 * level / static_cast<float>(levels) - 9);
+  }
+  scores[random() % count] = 3;
+  return scores;
+}
+
+TEST(Sampling, ChoosesAmongTheKeptAsProcessorsOverWholeRowsDo) {
+  std::mt19937_64 random(11);
+  const auto one_of = [&](const auto& values) { return values[random() % values.size()]; };
+  for (int round = 0; round < 4000; ++round) {
+    const Sampling sampling{.choice = random() % 5 == 0 ? Choice::greedy : Choice::sample,
+                            .temperature = one_of(std::vector{1.0, 0.01, 0.7, 1.9}),
+                            .top_k = one_of(std::vector<stamp::Index>{0, 1, 2, 5, 50, 64, 65, 400}),
+                            .top_p = one_of(std::vector{1.0, 0.001, 0.5, 0.9, 0.0}),
+                            .repetition_penalty = one_of(std::vector{1.0, 1.05, 0.8, 2.5}),
+                            .seed = random()};
+    const auto logits = drawn_scores(random, 1 + random() % 300);
+    Ids history;
+    for (int at = 0; at < 20; ++at) {
+      history.push_back(static_cast<TokenId>(random() % logits.size()));
+    }
+    Sampler sampler(sampling);
+
+    std::vector<float> whole = logits;
+    stamp::test::process_whole_row(whole, history, sampling);
+    const auto kept = sampler.process(logits, history);
+    const auto chances_of_kept = Sampler::probabilities(kept);
+    std::vector<float> scores(logits.size(), -infinity);
+    std::vector<double> chances(logits.size());
+    for (std::size_t at = 0; at < kept.size(); ++at) {
+      scores[static_cast<std::size_t>(kept[at].token)] = kept[at].score;
+      chances[static_cast<std::size_t>(kept[at].token)] = chances_of_kept[at];
+    }
+    ASSERT_EQ(scores, whole) << "round " << round;
+    ASSERT_EQ(chances, stamp::test::chances_of_whole_row(whole)) << "round " << round;
+
+    std::mt19937_64 draws(sampling.seed);
+    for (int word = 0; word < 5; ++word) {
+      ASSERT_EQ(sampler.next(logits, history),
+                stamp::test::next_of_whole_row(logits, history, sampling, draws))
+          << "round " << round << ", word " << word;
+    }
+  }
 }
 
 }  // namespace

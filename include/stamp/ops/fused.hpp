@@ -9,6 +9,7 @@
 #include <limits>
 #include <span>
 #include <stamp/ops/backend.hpp>
+#include <stamp/ops/top_k.hpp>
 #include <stamp/tensor/reshape.hpp>
 #include <vector>
 
@@ -42,6 +43,33 @@ void first_largest(B& engine, std::span<std::int32_t> places, View<typename B::E
   engine.download(std::span(numbers), x);
   for (std::size_t row = 0; row < places.size(); ++row) {
     places[row] = place_of_largest(std::span<const Number>(numbers).subspan(row * width, width));
+  }
+}
+
+/// kept = what `how` keeps of each row of x (ops/top_k.hpp), on the host: what sampling chooses
+/// among. Row r comes behind the tokens of `history` and the first r of `ahead`, for which the
+/// penalty is; all numbers are rounded to float first. x [R, A], each row dense; ahead [R - 1].
+template <Backend B, Axis R, Axis A>
+void top_k(B& engine, KeptScores& kept, View<typename B::Element, R, A> x, const TopK& how,
+           std::span<const std::int32_t> history, std::span<const std::int32_t> ahead = {}) {
+  using Number = typename B::Number;
+  check_count("top_k", x.extents()[0], ahead.size() + 1);
+  kept.clear();
+  const auto width = static_cast<std::size_t>(x.extents()[1]);
+  std::vector<Number> numbers;
+  for (std::size_t row = 0; row <= ahead.size(); ++row) {
+    const View<typename B::Element, R, A> one(x.data() + static_cast<Index>(row) * x.stride(), R{1},
+                                              x.template axis_at<1>());
+    kept.numbers.resize(width);
+    if constexpr (std::same_as<Number, float>) {
+      engine.download(std::span(kept.numbers), one);
+    } else {
+      numbers.resize(width);
+      engine.download(std::span(numbers), one);
+      std::ranges::transform(numbers, kept.numbers.begin(),
+                             [](Number number) { return static_cast<float>(number); });
+    }
+    keep_top_k(kept, kept.numbers, how, history, ahead.first(row));
   }
 }
 

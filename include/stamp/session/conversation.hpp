@@ -229,14 +229,9 @@ class Conversation {
       return dialogue_.generate_greedily(std::move(scores), stop, options.max_new_tokens, hear,
                                          watch_);
     }
-    std::vector<float> logits;
-    return dialogue_.generate(
-        std::move(scores), stop, options.max_new_tokens,
-        [&](std::span<const Number> row, std::span<const text::TokenId> history) {
-          logits.assign(row.begin(), row.end());
-          return sampler.next(logits, history);
-        },
-        hear, watch_);
+    const auto pick = [&](std::span<const Scored> kept) { return sampler.next(kept); };
+    return dialogue_.generate_among(std::move(scores), sampler.keeps(), stop,
+                                    options.max_new_tokens, pick, hear, watch_);
   }
 
   /// The answer as text: special tokens kept, but for the `<|im_end|>` that ends it.

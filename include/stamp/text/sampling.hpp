@@ -4,9 +4,9 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <random>
 #include <span>
+#include <stamp/ops/top_k.hpp>
 #include <stamp/tensor/check.hpp>
 #include <stamp/text/vocabulary.hpp>
 #include <vector>
@@ -32,12 +32,6 @@ struct Sampling {
 /// Throws Error{usage} naming the setting, its value and its range.
 void check(const Sampling& sampling);
 
-namespace detail {
-
-inline constexpr float removed = -std::numeric_limits<float>::infinity();
-
-}  // namespace detail
-
 /// Chooses tokens one after another. The draw is ours: std::mt19937_64 seeded by `seed`, its top 53
 /// bits as a number u in [0, 1), and the first token whose cumulative probability exceeds u; the
 /// same seed gives the same tokens on every platform with the same logits.
@@ -46,24 +40,32 @@ class Sampler {
   /// Throws Error{usage} when a setting is out of range.
   explicit Sampler(const Sampling& sampling);
 
-  /// Applies every processor to `logits` in place: one number per row of the embedding, removed
-  /// tokens become -inf. `history` is prompt and answer so far. Throws Error{failure} naming the
-  /// first NaN or +inf, and when all are -inf.
-  void process(std::span<float> logits, std::span<const TokenId> history) const;
+  /// The processors before top-p, which an engine may apply where the logits are; greedy choices
+  /// need no more than the largest.
+  [[nodiscard]] TopK keeps() const;
+
+  /// The next token, of what these processors kept of its logits (ops/top_k.hpp). Greedy takes the
+  /// first of equal maxima. Throws Error{failure} naming the first NaN or +inf, and when none is
+  /// above -inf.
+  [[nodiscard]] TokenId next(std::span<const Scored> kept);
+
+  /// The next token; one of `logits` for each row of the embedding, `history` is prompt and answer
+  /// so far. Throws as the other one does.
+  [[nodiscard]] TokenId next(std::span<const float> logits, std::span<const TokenId> history);
+
+  /// What every processor leaves of `logits`, above -inf. Throws as `next` does.
+  [[nodiscard]] std::vector<Scored> process(std::span<const float> logits,
+                                            std::span<const TokenId> history) const;
 
   /// Softmax of processed logits, in double.
-  [[nodiscard]] static std::vector<double> probabilities(std::span<const float> logits);
-
-  /// The next token; `logits` are processed in place. Greedy takes the first of equal maxima.
-  [[nodiscard]] TokenId next(std::span<float> logits, std::span<const TokenId> history);
+  [[nodiscard]] static std::vector<double> probabilities(std::span<const Scored> kept);
 
  private:
-  [[nodiscard]] static TokenId first_largest(std::span<const float> logits);
-
-  static void require_usable(std::span<const float> logits);
-
   Sampling sampling_;
   std::mt19937_64 random_;
+  KeptScores kept_;              ///< scratch: of a whole row
+  std::vector<Scored> chosen_;   ///< scratch: what top-p leaves
+  std::vector<double> weights_;  ///< scratch: their probabilities
 };
 
 }  // namespace stamp::text

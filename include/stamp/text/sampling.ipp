@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <numeric>
 #include <stamp/text/sampling.hpp>
 #include <string>
@@ -32,58 +31,45 @@ void check(const Sampling& sampling) {
 
 namespace detail {
 
-/// Divides (or, below zero, multiplies) the logit of every token that has occurred, once each.
-/// Source: RepetitionPenaltyLogitsProcessor.
-inline void penalise_repetition(std::span<float> logits, std::span<const TokenId> history,
-                                double penalty) {
-  std::vector<bool> seen(logits.size());
-  for (const TokenId id : history) {
-    if (id < 0 || static_cast<std::size_t>(id) >= logits.size()) {
-      fail(Fault::failure, "repetition penalty: token id " + std::to_string(id) +
-                               ", expected one of " + std::to_string(logits.size()) + " logits");
-    }
-    const auto at = static_cast<std::size_t>(id);
-    if (seen[at]) continue;
-    seen[at] = true;
-    const auto factor = static_cast<float>(penalty);
-    logits[at] = logits[at] < 0 ? logits[at] * factor : logits[at] / factor;
-  }
-}
-
-/// Removes what is below the k-th largest logit; what equals it stays, however many they are.
-/// Source: TopKLogitsWarper.
-inline void keep_top_k(std::span<float> logits, Index k) {
-  if (k <= 0 || static_cast<std::size_t>(k) >= logits.size()) return;
-  std::vector<float> ordered(logits.begin(), logits.end());
-  const auto kth = ordered.begin() + (k - 1);
-  std::nth_element(ordered.begin(), kth, ordered.end(), std::greater<>());
-  for (float& logit : logits) {
-    if (logit < *kth) logit = removed;
-  }
+/// Error{failure} where top-k found scores that nobody can choose among.
+inline void require_usable(std::span<const Scored> kept) {
+  if (kept.empty()) fail(Fault::failure, "logits: expected at least one above -inf, found none");
+  if (stamp::detail::usable(kept.front().score)) return;
+  fail(Fault::failure, "logits: expected numbers, found " + std::to_string(kept.front().score) +
+                           " for token " + std::to_string(kept.front().token));
 }
 
 /// Removes the least probable tokens whose probabilities together are at most 1 - p, never the
 /// last of the ascending order. Of equal logits the smaller ids go first: torch's stable sort (its
 /// default sort leaves that order to the CPU's vector unit).
 /// Source: TopPLogitsWarper, with min_tokens_to_keep 1.
-inline void keep_top_p(std::span<float> logits, double p) {
-  std::vector<std::size_t> ascending(logits.size());
-  std::iota(ascending.begin(), ascending.end(), std::size_t{0});
-  std::sort(ascending.begin(), ascending.end(), [&](std::size_t a, std::size_t b) {
-    return logits[a] != logits[b] ? logits[a] < logits[b] : a < b;
+inline void keep_top_p(std::vector<Scored>& kept, double p) {
+  std::ranges::sort(kept, [](const Scored& a, const Scored& b) {
+    return a.score != b.score ? a.score < b.score : a.token < b.token;
   });
-  const double largest = logits[ascending.back()];
+  const double largest = kept.back().score;
   double total = 0;
-  for (const std::size_t at : ascending) total += std::exp(double{logits[at]} - largest);
+  for (const Scored& one : kept) total += std::exp(double{one.score} - largest);
   // torch adds float probabilities in double and compares the sum as float.
   const auto limit = static_cast<float>(1 - p);
   double sum = 0;
-  for (std::size_t place = 0; place + 1 < ascending.size(); ++place) {
-    float& logit = logits[ascending[place]];
-    sum += static_cast<float>(std::exp(double{logit} - largest) / total);
-    if (static_cast<float>(sum) > limit) return;
-    logit = removed;
+  std::size_t removed = 0;
+  while (removed + 1 < kept.size()) {
+    sum += static_cast<float>(std::exp(double{kept[removed].score} - largest) / total);
+    if (static_cast<float>(sum) > limit) break;
+    ++removed;
   }
+  kept.erase(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(removed));
+  std::ranges::sort(kept, {}, &Scored::token);
+}
+
+/// In double; the sum is taken in the order of tokens.
+inline void softmax(std::vector<double>& weights, std::span<const Scored> kept) {
+  const double largest = std::ranges::max_element(kept, {}, &Scored::score)->score;
+  weights.clear();
+  for (const Scored& one : kept) weights.push_back(std::exp(double{one.score} - largest));
+  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  for (double& weight : weights) weight /= total;
 }
 
 }  // namespace detail
@@ -92,60 +78,58 @@ Sampler::Sampler(const Sampling& sampling) : sampling_(sampling), random_(sampli
   check(sampling);
 }
 
-void Sampler::process(std::span<float> logits, std::span<const TokenId> history) const {
-  require_usable(logits);
-  if (sampling_.repetition_penalty != 1.0) {
-    detail::penalise_repetition(logits, history, sampling_.repetition_penalty);
-  }
-  if (sampling_.choice == Choice::greedy) return;
-  if (sampling_.temperature != 1.0) {
-    for (float& logit : logits) logit /= static_cast<float>(sampling_.temperature);
-  }
-  detail::keep_top_k(logits, sampling_.top_k);
-  if (sampling_.top_p < 1.0) detail::keep_top_p(logits, sampling_.top_p);
+TopK Sampler::keeps() const {
+  const auto penalty = static_cast<float>(sampling_.repetition_penalty);
+  if (sampling_.choice == Choice::greedy) return {.k = 1, .repetition_penalty = penalty};
+  return {sampling_.top_k, static_cast<float>(sampling_.temperature), penalty};
 }
 
-std::vector<double> Sampler::probabilities(std::span<const float> logits) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  std::vector<double> weights(logits.size());
-  std::transform(logits.begin(), logits.end(), weights.begin(),
-                 [&](float logit) { return std::exp(double{logit} - largest); });
-  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
-  for (double& weight : weights) weight /= total;
+std::vector<Scored> Sampler::process(std::span<const float> logits,
+                                     std::span<const TokenId> history) const {
+  KeptScores kept;
+  TopK how = keeps();
+  if (sampling_.choice == Choice::greedy) how.k = 0;
+  keep_top_k(kept, logits, how, history, {});
+  detail::require_usable(kept.scores);
+  if (sampling_.choice == Choice::sample && sampling_.top_p < 1.0) {
+    detail::keep_top_p(kept.scores, sampling_.top_p);
+  }
+  return std::move(kept.scores);
+}
+
+std::vector<double> Sampler::probabilities(std::span<const Scored> kept) {
+  std::vector<double> weights;
+  detail::softmax(weights, kept);
   return weights;
 }
 
-TokenId Sampler::next(std::span<float> logits, std::span<const TokenId> history) {
-  process(logits, history);
-  if (sampling_.choice == Choice::greedy) return first_largest(logits);
-  const std::vector<double> weights = probabilities(logits);
+TokenId Sampler::next(std::span<const Scored> kept) {
+  detail::require_usable(kept);
+  if (sampling_.choice == Choice::greedy) {
+    return std::ranges::max_element(kept, {}, &Scored::score)->token;
+  }
+  if (sampling_.top_p < 1.0) {
+    chosen_.assign(kept.begin(), kept.end());
+    detail::keep_top_p(chosen_, sampling_.top_p);
+    kept = chosen_;
+  }
+  detail::softmax(weights_, kept);
   const double drawn = static_cast<double>(random_() >> 11) * 0x1p-53;
   double sum = 0;
   TokenId last = 0;  // rounding may leave the sum just below the draw: the last possible token
-  for (std::size_t at = 0; at < weights.size(); ++at) {
-    if (weights[at] == 0) continue;
-    last = static_cast<TokenId>(at);
-    sum += weights[at];
+  for (std::size_t at = 0; at < weights_.size(); ++at) {
+    if (weights_[at] == 0) continue;
+    last = kept[at].token;
+    sum += weights_[at];
     if (sum > drawn) break;
   }
   return last;
 }
 
-TokenId Sampler::first_largest(std::span<const float> logits) {
-  return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
-
-void Sampler::require_usable(std::span<const float> logits) {
-  if (logits.empty()) fail(Fault::failure, "logits: expected at least one, found none");
-  for (std::size_t at = 0; at < logits.size(); ++at) {
-    if (std::isnan(logits[at]) || logits[at] == -detail::removed) {
-      fail(Fault::failure, "logits: expected numbers, found " + std::to_string(logits[at]) +
-                               " for token " + std::to_string(at));
-    }
-  }
-  if (logits[static_cast<std::size_t>(first_largest(logits))] == detail::removed) {
-    fail(Fault::failure, "logits: expected at least one above -inf, found none");
-  }
+TokenId Sampler::next(std::span<const float> logits, std::span<const TokenId> history) {
+  kept_.clear();
+  keep_top_k(kept_, logits, keeps(), history, {});
+  return next(kept_.scores);
 }
 
 }  // namespace stamp::text

@@ -40,6 +40,14 @@ TEST(HostGoldens, CudaInFp8SaysTheSameWithDrafts) {
   expect_drafts_change_no_word<Engine>(in_bfloat16, cuda::Weights::fp8);
 }
 
+TEST(HostGoldens, CudaInFp32SamplesTheSame) {
+  expect_sampling_among_kept_changes_no_word<cuda::Engine<float>>({.words = 16}, usual_samplings());
+}
+TEST(HostGoldens, CudaInBf16SamplesTheSame) {
+  expect_sampling_among_kept_changes_no_word<Engine>({.words = 4},
+                                                     {usual_samplings()[1], usual_samplings()[3]});
+}
+
 /// Each has masks and words that are launched one by one, recorded, and replayed.
 constexpr int runs = 2;
 

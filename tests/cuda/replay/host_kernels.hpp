@@ -81,6 +81,11 @@ void largest(Stream stream, std::int32_t* places, Candidate* candidates, Erased<
   });
 }
 template <DeviceElement T>
+void top_k(Stream stream, const TopKCall<T>& call) {
+  test::launch(stream, [=] { walked::largest_of_groups(call); });
+  test::launch(stream, [=] { walked::found_of_row(call); });
+}
+template <DeviceElement T>
 void gather(Stream stream, Erased<T> y, Erased<const T> x, const std::int32_t* which) {
   test::launch(stream, [=] { walked::gather(y, x, which); });
 }

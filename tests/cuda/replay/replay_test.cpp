@@ -9,6 +9,7 @@
 #include <stamp/checkpoint/json.hpp>
 #include <stamp/cuda.hpp>
 #include <stamp/session/exported_run.hpp>
+#include <stamp/text/sampling.hpp>
 #include <unit/turned_by.hpp>
 
 namespace stamp::test {
@@ -58,6 +59,14 @@ struct Talk {
       return words[next++];
     };
     (void)dialogue.generate(scores, -1, std::ssize(words), pick, [](std::int32_t) {}, tap);
+  }
+  /// Says so many words, chosen among what top-k keeps.
+  void sample(Index words, const text::Sampling& sampling) {
+    text::Sampler sampler(sampling);
+    const auto said = dialogue.generate_among(
+        scores, sampler.keeps(), -1, words,
+        [&](std::span<const Scored> kept) { return sampler.next(kept); }, [](std::int32_t) {});
+    told.ids.insert(told.ids.end(), said.begin(), said.end());
   }
   template <class Tap>
   void mask(const std::vector<Index>& tokens, const Tap& tap) {
@@ -213,6 +222,24 @@ TEST(Replay, OneRecordingServesTheWordsOfAnAnswer) {
   EXPECT_EQ(host_device().uploads, 4 * 40) << "embedding row, cosines, sines, length";
   EXPECT_EQ(host_device().downloads, 40) << "the word";
   EXPECT_EQ(host_device().waits, 0) << "a word waits for its download only";
+}
+
+TEST(Replay, ASampledWordTakesNoMoreThanAGreedyOne) {
+  Talk<float> talk(config_of(true));
+  talk.begin(20);
+  talk.say(3, NoTap{});
+  for (const double penalty : {1.0, 1.05}) {
+    for (const Index top_k : {1, 50}) {
+      host_device() = {};
+      talk.sample(10, {text::Choice::sample, 0.01, top_k, 0.001, penalty});
+      EXPECT_EQ(host_device().recorded, 0);
+      EXPECT_EQ(host_device().replayed, 10);
+      EXPECT_EQ(host_device().kernels, 2 * 10) << "bounds, then what is kept";
+      EXPECT_EQ(host_device().uploads, (penalty == 1 ? 4 : 5) * 10) << "and what has been said";
+      EXPECT_EQ(host_device().downloads, 10) << "what is kept";
+      EXPECT_EQ(host_device().waits, 0);
+    }
+  }
 }
 
 TEST(Replay, OneRecordingServesMasksOfManyPlaces) {

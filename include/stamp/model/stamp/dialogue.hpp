@@ -92,6 +92,20 @@ class Dialogue {
     return generate_by(scores, Wanted::largest, stop, limit, choose, said, tap);
   }
 
+  /// The same, where `pick(kept)` chooses among what top-k keeps of the scores (ops/top_k.hpp),
+  /// behind everything read and said; the others stay in the engine's memory.
+  template <class Pick, class Said, Tap<B> T = NoTap>
+  std::vector<std::int32_t> generate_among(std::vector<Number> scores, const TopK& how,
+                                           std::int32_t stop, Index limit, const Pick& pick,
+                                           const Said& said, const T& tap = {}) {
+    how_ = how;
+    kept_.clear();
+    kept_.numbers.assign(scores.begin(), scores.end());
+    keep_top_k(kept_, kept_.numbers, how_, tokens(), {});
+    const auto choose = [&](std::size_t row) { return pick(kept_.row(row)); };
+    return generate_by(scores, Wanted::kept, stop, limit, choose, said, tap);
+  }
+
   /// From now on up to `tokens` guessed tokens run beside each token of an answer (draft.hpp).
   /// Guesses that `pick` would have chosen are kept, so answers are those of an engine that runs
   /// them one by one. More than most_guesses are not made: engines multiply up to four rows by
@@ -185,8 +199,8 @@ class Dialogue {
   [[nodiscard]] const std::optional<qwen2_vl::PatchGrid>& image() const { return image_; }
 
  private:
-  /// Of the tokens that follow: the scores of all, or where the largest stands.
-  enum class Wanted { scores, largest };
+  /// Of the tokens that follow: the scores of all, where the largest stands, or what top-k keeps.
+  enum class Wanted { scores, largest, kept };
 
   [[nodiscard]] MaskRequest request_for(Index token) const {
     if (!image_) fail(Fault::usage, "segment: expected an image in the dialogue, found none");
@@ -314,8 +328,8 @@ class Dialogue {
   };
 
   /// Runs tokens through the model behind what the cache holds. When it throws, the dialogue is as
-  /// it was. `scored` are the tokens of which something is wanted: scores [scored, Vocab], or the
-  /// places of the largest, in largest_.
+  /// it was. `scored` are the tokens of which something is wanted: scores [scored, Vocab], the
+  /// places of the largest, in largest_, or what top-k keeps, in kept_.
   template <class T>
   void run(std::vector<Number>& scores, Wanted wanted, std::span<const std::int32_t> ids,
            std::span<const qwen2_vl::Position> positions, KeyRange scored, const T& tap) {
@@ -365,6 +379,11 @@ class Dialogue {
       first_largest(engine_, std::span(largest_), logits);
       return;
     }
+    if (wanted == Wanted::kept) {
+      // What runs are words: the last one said, and guesses behind it.
+      top_k(engine_, kept_, logits, how_, ids_, std::span(ahead_).subspan(1));
+      return;
+    }
     scores.resize(static_cast<std::size_t>(logits.size()));
     engine_.download(std::span(scores), logits);
   }
@@ -405,6 +424,8 @@ class Dialogue {
   std::optional<std::int32_t> pending_;
 
   std::vector<std::int32_t> largest_;  ///< scratch: one a row of the last pass
+  KeptScores kept_;                    ///< scratch: of the rows of the last pass
+  TopK how_;                           ///< what is kept of them
   Index drafted_ = 0;
   std::vector<std::vector<std::int32_t>> expected_;
   std::size_t said_from_ = 0;  ///< of ids_, the first token of this answer
