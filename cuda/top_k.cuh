@@ -106,7 +106,7 @@ __host__ __device__ inline void each_found(int thread, const TopKShared& shared,
 }
 
 /// Block (row).
-///   found[row] = how many, then all scores that are not below the bound
+///   found[row] = how many, then all scores that are not below the bound, then -inf of no token
 template <Element T, class Block>
 __host__ __device__ void found_of_row_body(Block& block, TopKShared& shared,
                                            const TopKCall<T>& call, bool aligned) {
@@ -146,7 +146,11 @@ __host__ __device__ void found_of_row_body(Block& block, TopKShared& shared,
     const bool usable = shared.best < INFINITY;
     Scored* const found = call.found + row * (1 + top_k_most);
     if (thread == 0) found[0] = {0, usable ? all : -1};
-    if (!usable || all > top_k_most) return;
+    const bool complete = usable && all <= top_k_most;
+    for (Index at = (complete ? all : 0) + thread; at < top_k_most; at += top_k_threads) {
+      found[1 + at] = {-INFINITY, -1};  // they travel, too
+    }
+    if (!complete) return;
     Scored* to = found + 1 + before;
     each_found(thread, shared, call, row, aligned,
                [&](float score, std::int32_t token) { *to++ = {score, token}; });

@@ -23,8 +23,8 @@ inline constexpr Index top_k_most = 511;   ///< scores that a row can give
 }
 
 /// top_k of ops/fused.hpp, k from 1 to top_k_threads. The row of `found` begins with how many there
-/// are, as its token: -1 where a score is NaN or +inf; where it is more than top_k_most they are
-/// not written. They are no fewer than those that are kept, and in no order.
+/// are, as its token: -1 where a score is NaN or +inf; where it is more than top_k_most none is
+/// given. They are no fewer than those that are kept, and in no order.
 template <class T>
 struct TopKCall {
   Scored* found;             ///< [R, 1 + top_k_most]
