@@ -4,7 +4,9 @@
 // engine: it fits better than these and is taken. The residual y is what is added to.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <span>
