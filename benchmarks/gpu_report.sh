@@ -170,7 +170,7 @@ run device 60 "$work/bin/norm_test" --gtest_filter='*cuda_bfloat16.EqualThePlain
 ((${#failed[@]} == 0)) || stop "our programs cannot use this GPU: $(grep -A 1 ': Skipped$' "$logs/device.log" | tail -n 1)"
 
 say "== operations and goldens on the GPU, side by side"
-for program in attend matmul weights norm pointwise embed_rotate memory sam_operations picture mask_head; do
+for program in attend matmul weights norm pointwise embed_rotate top_k memory sam_operations picture mask_head; do
   begin "$program" 120 "$work/bin/${program}_test" --gtest_filter='*cuda_float*:*cuda_bfloat16*:*OfADevice*'
 done
 begin host 60 "$work/bin/host_test"
@@ -257,6 +257,7 @@ attend *cuda_bfloat16.MaskRowsAndMaskBlocks*:*cuda_bfloat16.BlockDiagonal*:*cuda
 weights *cuda_bfloat16*.ARowDoesNotDepend*:*cuda_bfloat16*.GateAndUp*:*cuda_bfloat16*.QueryKeyAndValue*
 norm *cuda_bfloat16*
 embed_rotate *cuda_bfloat16*
+top_k *cuda_bfloat16.KeepsAllThatEqual*:*cuda_bfloat16.ReadsRows*
 matmul *cuda_bfloat16.TakesWeights*:*cuda_bfloat16.QueryKeyAndValue*
 picture *cuda_bfloat16.PatchesAreTheHosts
 mask_head *cuda_bfloat16*

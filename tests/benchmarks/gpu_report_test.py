@@ -15,8 +15,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = [f"{name}_test" for name in ("attend", "matmul", "weights", "norm", "pointwise", "embed_rotate", "memory",
-                                        "sam_operations", "picture", "mask_head", "host", "goldens", "sam_goldens", "repeated", "answer")]
+PROGRAMS = [f"{name}_test" for name in ("attend", "matmul", "weights", "norm", "pointwise", "embed_rotate", "top_k",
+                                        "memory", "sam_operations", "picture", "mask_head", "host", "goldens", "sam_goldens",
+                                        "repeated", "answer")]
 PROGRAMS += ["cuda_report", "hopper_report", "stamp"]
 
 # Named after the program that it stands for. BREAK and HANG name what fails and what never ends.
