@@ -118,6 +118,11 @@ TEST(Dialogue, GreedyAnswersNeedNumbers) {
 }
 
 TEST(Dialogue, AnswersChosenAmongTheKeptAreThoseOfAPickAmongAllScores) {
+  using Lists = std::vector<std::vector<Scored>>;  // what a word was chosen among, the third of it
+  const auto choose = [](Lists& lists, std::span<const Scored> kept) {
+    lists.emplace_back(kept.begin(), kept.end());
+    return kept[kept.size() / 3].token;
+  };
   for (const Index k : {0, 1, 3, 50}) {
     for (const float penalty : {1.0F, 1.3F}) {
       const TopK how{.k = k, .temperature = 0.6F, .repetition_penalty = penalty};
@@ -125,30 +130,36 @@ TEST(Dialogue, AnswersChosenAmongTheKeptAreThoseOfAPickAmongAllScores) {
                                     .temperature = 0.6F,
                                     .top_k = k,
                                     .repetition_penalty = penalty};
-      const auto middle = [](std::size_t kept) { return kept / 3; };
       Tiny picked;
+      Lists expected_lists;
       const auto expected = picked.dialogue.generate(
           picked.dialogue.read(tiny_prompt()), -1, 24,
           [&](std::span<const double> scores, auto history) {
             std::vector<float> row(scores.begin(), scores.end());
             process_whole_row(row, history, settings);
-            std::vector<std::int32_t> kept;
+            std::vector<Scored> kept;
             for (std::size_t at = 0; at < row.size(); ++at) {
-              if (row[at] > removed) kept.push_back(static_cast<std::int32_t>(at));
+              if (row[at] > removed) kept.push_back({row[at], static_cast<std::int32_t>(at)});
             }
-            return kept[middle(kept.size())];
+            return choose(expected_lists, kept);
           },
           [](std::int32_t) {});
       for (const Index drafted : {0, 3}) {
         Tiny tiny;
         tiny.dialogue.draft(drafted);
+        tiny.dialogue.expect({expected});  // guesses that are right, of words not said before
+        Lists lists;
         std::vector<std::int32_t> heard;
         const auto found = tiny.dialogue.generate_among(
             tiny.dialogue.read(tiny_prompt()), how, -1, 24,
-            [&](std::span<const Scored> kept) { return kept[middle(kept.size())].token; },
+            [&](std::span<const Scored> kept) { return choose(lists, kept); },
             [&](std::int32_t id) { heard.push_back(id); });
         EXPECT_EQ(found, expected) << "k " << k << ", penalty " << penalty << ", " << drafted;
         EXPECT_EQ(heard, expected);
+        EXPECT_TRUE(lists == expected_lists) << k << ", penalty " << penalty << ", " << drafted;
+        if (drafted > 0) {
+          EXPECT_LT(tiny.dialogue.decode_passes(), 10) << "guesses were wrong";
+        }
       }
     }
   }

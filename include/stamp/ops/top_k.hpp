@@ -158,8 +158,8 @@ inline void keep_top_k(KeptScores& kept, std::span<const float> row, const TopK&
         break;
       }
     } else if (first / how.temperature > none) {
-      const bool filled = !all && static_cast<Index>(kept.largest.size()) == how.k;
-      const float bound = filled ? kept.largest.front() / how.temperature : none;
+      // Where fewer are above -inf it is the smallest of these.
+      const float bound = all ? none : kept.largest.front() / how.temperature;
       const float low = detail::smallest_kept(
           first, how.temperature, std::max(bound, std::numeric_limits<float>::lowest()));
       for (std::size_t at = 0; at < row.size(); ++at) {
