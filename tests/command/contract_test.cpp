@@ -326,6 +326,10 @@ TEST(Options, LikelyAnswersAreGuessesAndChangeNone) {
   EXPECT_EQ(expected.second.size(), 12U);
   EXPECT_EQ(said({"--draft", "3", "--likely", "No.", "--likely", expected.first}), expected);
   EXPECT_EQ(said({"--draft", "3", "--likely", expected.first.substr(0, 9) + "<|seg|>"}), expected);
+  // Since guesses change nothing, what cannot be one tells that they get through.
+  const Site site;
+  expect_failure(run(segment(tall, "the mug", site.model, site.out, {"--likely", "a\xC3("})), 3,
+                 {"likely answer is not UTF-8 at byte 1"});
 }
 
 TEST(Results, OfAnEarlierRunWithMoreMasksAreRemoved) {
