@@ -50,7 +50,6 @@ template <Backend B>
   dialogue.read(input.ids, input.prompt_length - 1, tap);
   recording["position_ids"] = position_ids<Number>(dialogue.positions());
 
-  const Index merge = stamp.config.vision.spatial_merge_size;
   Index object = 0;
   for (Index token = 0; token < count && dialogue.image(); ++token) {
     if (input.ids[static_cast<std::size_t>(token)] != stamp.config.tokens.seg) continue;
@@ -60,7 +59,7 @@ template <Backend B>
 
     std::vector<qwen2_vl::Position> where;
     const Index base = dialogue.positions()[static_cast<std::size_t>(token)].t + 1;
-    for (Index cell = 0; cell < dialogue.image()->patches() / (merge * merge); ++cell) {
+    for (Index cell = 0; cell < mask.rows * mask.columns; ++cell) {
       where.push_back(input.mask_positions == MaskPositions::text
                           ? TextPositions::at(base, cell, mask.columns)
                           : GridPositions::at(base, cell, mask.columns));
