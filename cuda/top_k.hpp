@@ -14,6 +14,10 @@ inline constexpr int top_k_threads = 256;
 inline constexpr Index top_k_group = 64;   ///< neighbouring scores whose largest is noted
 inline constexpr Index top_k_part = 2048;  ///< scores of a block: one load for each thread
 inline constexpr Index top_k_most = 511;   ///< scores that a row can give
+/// Up to here a search of a vocabulary finds no more than that: what it finds grows faster than k,
+/// to about 450 at 200, and from about 215 on rows would come whole after all.
+inline constexpr Index top_k_searched = 200;
+static_assert(top_k_searched <= top_k_threads);
 
 [[nodiscard]] constexpr Index top_k_groups(Index columns) {
   return (columns + top_k_group - 1) / top_k_group;
@@ -22,9 +26,9 @@ inline constexpr Index top_k_most = 511;   ///< scores that a row can give
   return (columns + top_k_part - 1) / top_k_part;
 }
 
-/// top_k of ops/fused.hpp, k from 1 to top_k_threads. The row of `found` begins with how many there
-/// are, as its token: -1 where a score is NaN or +inf; where it is more than top_k_most none is
-/// given. They are no fewer than those that are kept, and in no order.
+/// top_k of ops/fused.hpp, k from 1 to top_k_searched. The row of `found` begins with how many
+/// there are, as its token: -1 where a score is NaN or +inf; where it is more than top_k_most none
+/// is given. They are no fewer than those that are kept, and in no order.
 template <class T>
 struct TopKCall {
   Scored* found;             ///< [R, 1 + top_k_most]
@@ -80,7 +84,7 @@ template <class E, class T, Axis R, Axis A, class Search>
 void top_k_by(E& engine, KeptScores& kept, View<T, R, A> x, const TopK& how,
               std::span<const std::int32_t> history, std::span<const std::int32_t> ahead,
               const Search& search) {
-  if (how.k < 1 || how.k > top_k_threads) {
+  if (how.k < 1 || how.k > top_k_searched) {
     return stamp::top_k(engine, kept, x, how, history, ahead);
   }
   check_count("top_k", x.extents()[0], ahead.size() + 1);
