@@ -91,23 +91,29 @@ template <DeviceElement T>
   const auto frame = engine.frame();
   detail::send_axes(engine, readout, rows, columns);
   std::vector<TileForeground> foregrounds(static_cast<std::size_t>(rows.tiles * columns.tiles));
-  const MaskHead<T> call{
-      engine.template allocate<std::uint8_t>(Pixels{std::ssize(picture)}).data(),
-      engine.template allocate<float>(Tokens{std::ssize(logits)}).data(),
-      engine.template allocate<TileForeground>(Tokens{std::ssize(foregrounds)}).data(),
-      erase(x),
-      norm.view().data(),
-      w.template numbers<T>(),
-      bias.view().data(),
-      static_cast<float>(eps),
-      rows,
-      columns,
-      readout.threshold};
+  const auto of_tiles = std::as_writable_bytes(std::span(foregrounds));
+  const auto of_cells = std::as_writable_bytes(logits);
+  const auto of_pixels = std::as_writable_bytes(picture);
+  // Side by side, so that one copy brings them; the widest numbers first.
+  auto* const found = engine
+                          .template allocate<std::uint8_t>(Pixels{
+                              std::ssize(of_tiles) + std::ssize(of_cells) + std::ssize(of_pixels)})
+                          .data();
+  auto* const cells = found + of_tiles.size();
+  const MaskHead<T> call{cells + of_cells.size(),
+                         reinterpret_cast<float*>(cells),
+                         reinterpret_cast<TileForeground*>(found),
+                         erase(x),
+                         norm.view().data(),
+                         w.template numbers<T>(),
+                         bias.view().data(),
+                         static_cast<float>(eps),
+                         rows,
+                         columns,
+                         readout.threshold};
   kernel::mask_head<T>(engine.device().stream(), call, window);
+  detail::download_pieces(engine.device(), found, {of_tiles, of_cells, of_pixels});
 
-  detail::download_bytes(engine.device(), picture, call.picture);
-  detail::download_bytes(engine.device(), logits, call.logits);
-  detail::download_bytes(engine.device(), std::span(foregrounds), call.foregrounds);
   Foreground sum;
   for (const TileForeground& of_tile : foregrounds) {
     sum.area += of_tile.area;

@@ -2,7 +2,9 @@
 // The CUDA engine's state: its device, its scratch memory, and the way in and out.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <stamp/cuda/attend/attention.hpp>
@@ -229,14 +231,30 @@ class Engine {
 
 namespace detail {
 
-/// Bytes of the device as they are; waits.
+/// Bytes of the device as they are, to places on the host one after another; one copy, and waits.
+inline void download_pieces(Device& device, const void* from,
+                            std::initializer_list<std::span<std::byte>> pieces) {
+  std::size_t all = 0;
+  for (const std::span<std::byte> piece : pieces) all += piece.size();
+  device.download(from, static_cast<Index>(all),
+                  [&](const std::byte* chunk, Index begin, Index count) {
+                    Index first = 0;  // of a piece, among all bytes
+                    for (const std::span<std::byte> piece : pieces) {
+                      const Index end = first + std::ssize(piece);
+                      const Index from_here = std::max(first, begin);
+                      const Index to_here = std::min(end, begin + count);
+                      if (from_here < to_here) {
+                        std::memcpy(piece.data() + (from_here - first), chunk + (from_here - begin),
+                                    static_cast<std::size_t>(to_here - from_here));
+                      }
+                      first = end;
+                    }
+                  });
+}
+/// The same of one place.
 template <class U>
 void download_bytes(Device& device, std::span<U> to, const U* from) {
-  device.download(from, static_cast<Index>(to.size_bytes()),
-                  [&](const std::byte* chunk, Index begin, Index count) {
-                    std::memcpy(reinterpret_cast<std::byte*>(to.data()) + begin, chunk,
-                                static_cast<std::size_t>(count));
-                  });
+  download_pieces(device, from, {std::as_writable_bytes(to)});
 }
 
 }  // namespace detail
