@@ -64,6 +64,39 @@ TEST(Roofline, SeveralObjectsInOnePassCostNoKeyOfEachOther) {
   EXPECT_DOUBLE_EQ(engine.counts.operations(), one_by_one);
 }
 
+/// Of an answer only what somebody sees runs: its last word waits, runs along with the next
+/// question, and asks for no scores where a picture comes first.
+TEST(Roofline, ALastWordTakesNoPassOfItsOwn) {
+  counting::Engine engine;
+  const auto config = qwen2_vl::published_2b();
+  Stamp<counting::Engine> stamp(config);
+  bind(engine, stamp, counting::NoWeights(expected_tensors(stamp)));
+  const qwen2_vl::PatchGrid grid{1, 16, 16};
+  const std::vector<float> pixels(static_cast<std::size_t>(256 * config.vision.patch_length()));
+  const auto prompt = AnswerSize{.grid = grid, .before = 0, .after = 10}.prompt(config);
+  const auto counted = [&](const auto& work) {
+    engine.counts = {};
+    work();
+    return engine.counts.weight_bytes;
+  };
+  Dialogue<counting::Engine> dialogue(engine, stamp);
+  const double vision = counted([&] { dialogue.look(pixels, std::span(&grid, 1)); });
+  std::vector<float> scores;
+  const double pass = counted([&] { scores = dialogue.read(prompt); });
+  const auto say = [&](Index words) {
+    (void)dialogue.generate_greedily(scores, -1, words, [](std::int32_t) {});
+  };
+  EXPECT_EQ(counted([&] { say(4); }), 3 * pass);
+  const auto mask = [&] { (void)dialogue.segment(70, MaskPositions::text); };
+  const double mask_pass = counted(mask);
+  const double head = 2.0 * static_cast<double>(config.text.vocab_size * config.text.hidden_size);
+  EXPECT_NEAR(mask_pass, pass - head, 1e-4 * pass) << "of the fourth word nothing ran";
+  EXPECT_EQ(counted([&] { scores = dialogue.read(std::vector<std::int32_t>{1, 1}); }), pass);
+  EXPECT_EQ(dialogue.positions().size(), dialogue.tokens().size());
+  say(1);
+  EXPECT_EQ(counted([&] { dialogue.look(pixels, std::span(&grid, 1)); }), vision + pass - head);
+}
+
 /// Zeros for the kernels of convolutions, which are rearranged; shapes alone for all others.
 class ZeroKernels {
  public:

@@ -46,6 +46,11 @@ class Turns {
     sines_.reserve(count * pairs());
   }
 
+  /// Computes those of all coordinates that are reserved.
+  void make() {
+    for (std::size_t at = 0; at < rows_.size(); ++at) (void)row_of(static_cast<Index>(at));
+  }
+
   /// Appends cosines and sines of pairs [begin, end). `coordinate` is not negative.
   void append(std::vector<Number>& cosines, std::vector<Number>& sines, Index coordinate,
               std::size_t begin, std::size_t end) {

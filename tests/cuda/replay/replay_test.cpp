@@ -253,7 +253,21 @@ TEST(Replay, OneRecordingServesMasksOfManyPlaces) {
   EXPECT_EQ(host_device().recorded, 1) << "the words";
   EXPECT_EQ(host_device().replayed, 10 + 3);
   talk.mask({12, 14}, NoTap{});
-  EXPECT_EQ(host_device().replayed, 10 + 4) << "the last word; two objects are another shape";
+  EXPECT_EQ(host_device().replayed, 10 + 3) << "two objects are another shape";
+}
+
+/// Room for its words and its mask is there from the prompt on, so the cache does not move between.
+TEST(Replay, AMaskLeavesTheRecordingsOfWordsInPlace) {
+  Talk<float> talk(config_of(true));
+  talk.begin(505);  // a mask behind it passes slot 512
+  talk.say(3, NoTap{});
+  EXPECT_EQ(host_device().recorded, 1);
+  for (int again = 0; again < 2; ++again) talk.mask({505}, NoTap{});
+  EXPECT_EQ(host_device().recorded, 2);
+  const Index replayed = host_device().replayed;
+  talk.say(3, NoTap{});
+  EXPECT_EQ(host_device().recorded, 2);
+  EXPECT_EQ(host_device().replayed, replayed + 3);
 }
 
 /// Kernels of a word with so many layers, all of them.

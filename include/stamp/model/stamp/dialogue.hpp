@@ -43,18 +43,37 @@ class Dialogue {
     stamp_.visual(engine_, features_.view(), pixel_values, grids, tap.within("vision"));
     unread_.assign(grids.begin(), grids.end());
     image_ = grids.back();
+    // The host's part of what comes, while an engine of its own memory still looks.
+    turns_.turns.reserve(next_position_ + std::max(grids.back().h, grids.back().w) + room_ahead());
+    turns_.turns.make();
   }
 
   /// Adds tokens to the dialogue in one causal pass. Returns the scores of the token that follows
   /// ids[scores_of], [Vocab]. Image tokens take the features of the last `look`.
   template <Tap<B> T = NoTap>
   std::vector<Number> read(std::span<const std::int32_t> ids, Index scores_of, const T& tap = {}) {
-    flush(tap);
-    const auto positions =
+    // What was said last runs along, so that it costs no pass of its own.
+    if (pending_ == static_cast<std::int32_t>(stamp_.config.tokens.image_pad)) flush(tap);
+    const Index first = pending_ ? 1 : 0;
+    auto positions =
         qwen2_vl::rope_positions(ids, unread_, stamp_.config.tokens,
-                                 stamp_.config.vision.spatial_merge_size, next_position_);
+                                 stamp_.config.vision.spatial_merge_size, next_position_ + first);
+    if (ids.empty() || scores_of < 0 || scores_of >= std::ssize(ids)) {
+      fail(Fault::usage, ids.empty() ? "read: expected at least one token, found none"
+                                     : "read: expected scores of a token below " +
+                                           std::to_string(ids.size()) + ", found " +
+                                           std::to_string(scores_of));
+    }
+    std::vector<std::int32_t> fresh(ids.begin(), ids.end());
+    if (pending_) {
+      fresh.insert(fresh.begin(), *pending_);
+      positions.insert(positions.begin(), {next_position_, next_position_, next_position_});
+    }
+    cache_.reserve(engine_, room_for(engine_, cache_.length() + std::ssize(fresh) + room_ahead()));
     std::vector<Number> scores;
-    run(scores, Wanted::scores, ids, positions, {scores_of, scores_of + 1}, tap);
+    const Index scored = first + scores_of;
+    run(scores, Wanted::scores, fresh, positions, {scored, scored + 1}, tap);
+    pending_.reset();
     ids_.insert(ids_.end(), ids.begin(), ids.end());
     unread_.clear();
     return scores;
@@ -199,8 +218,9 @@ class Dialogue {
   [[nodiscard]] const std::optional<qwen2_vl::PatchGrid>& image() const { return image_; }
 
  private:
-  /// Of the tokens that follow: the scores of all, where the largest stands, or what top-k keeps.
-  enum class Wanted { scores, largest, kept };
+  /// Of the tokens that follow: nothing, the scores of all, where the largest stands, or what top-k
+  /// keeps.
+  enum class Wanted { nothing, scores, largest, kept };
 
   [[nodiscard]] MaskRequest request_for(Index token) const {
     if (!image_) fail(Fault::usage, "segment: expected an image in the dialogue, found none");
@@ -216,7 +236,8 @@ class Dialogue {
   void read_masks(std::span<const Index> tokens, MaskPositions where, const T& tap,
                   const Read& read) {
     if (tokens.empty()) return;
-    flush(tap);
+    // A mask sees nothing behind its <|seg|>, so what was said last runs for its own mask only.
+    if (std::ranges::max(tokens) >= cache_.length()) flush(tap);
     std::vector<MaskRequest> requests;
     for (const Index token : tokens) requests.push_back(request_for(token));
     const Index cells = mask_cells();
@@ -231,6 +252,12 @@ class Dialogue {
     if (where == MaskPositions::text) return run_at.template operator()<TextPositions>();
     run_at.template operator()<GridPositions>();
   }
+  /// Slots and positions that a question takes beyond its prompt: those of a long answer and of a
+  /// mask. Had a cache less it would move between the words and the mask.
+  [[nodiscard]] Index room_ahead() const {
+    return long_answer + 1 + most_guesses + (image_ ? mask_cells() : 0);
+  }
+  static constexpr Index long_answer = 256;
   /// Cells of the last image's merged grid.
   [[nodiscard]] Index mask_cells() const {
     return image_->patches() / stamp_.config.vision.merged_patches();
@@ -248,7 +275,7 @@ class Dialogue {
                                         std::int32_t stop, Index limit, const Choose& choose,
                                         const Said& said, const T& tap) {
     // Room for a long answer, so that words of most allocate nothing; the limit is often far more.
-    const Index likely = std::clamp<Index>(limit, 0, 256);
+    const Index likely = std::clamp<Index>(limit, 0, long_answer);
     const Index room = likely + 1 + drafted_;
     cache_.reserve(engine_, room_for(engine_, cache_.length() + room));
     std::vector<std::int32_t> answer;
@@ -283,10 +310,10 @@ class Dialogue {
   void flush(const T& tap) {
     if (!pending_) return;
     std::vector<Number> unused;
-    run_pending(unused, Wanted::largest, 0, tap);
+    run_pending(unused, Wanted::nothing, 0, tap);
   }
   /// Runs the remembered token and up to `most` guesses behind it; scores are those that follow
-  /// each, [1 + guesses, Vocab].
+  /// each, [1 + guesses, Vocab], unless nothing is wanted.
   template <class T>
   void run_pending(std::vector<Number>& scores, Wanted wanted, Index most, const T& tap) {
     const auto said = std::span<const std::int32_t>(ids_).subspan(said_from_);
@@ -298,7 +325,8 @@ class Dialogue {
     for (Index at = next_position_; places_.size() < ahead_.size(); ++at) {
       places_.push_back({at, at, at});
     }
-    run(scores, wanted, ahead_, places_, {0, static_cast<Index>(ahead_.size())}, tap);
+    const Index scored = wanted == Wanted::nothing ? 0 : std::ssize(ahead_);
+    run(scores, wanted, ahead_, places_, {0, scored}, tap);
     guesses_.assign(ahead_.begin() + 1, ahead_.end());
     pending_.reset();
     ++passes_;
@@ -333,11 +361,6 @@ class Dialogue {
   template <class T>
   void run(std::vector<Number>& scores, Wanted wanted, std::span<const std::int32_t> ids,
            std::span<const qwen2_vl::Position> positions, KeyRange scored, const T& tap) {
-    if (ids.empty()) fail(Fault::usage, "read: expected at least one token, found none");
-    if (scored.begin < 0 || scored.end > static_cast<Index>(ids.size())) {
-      fail(Fault::usage, "read: expected scores of a token below " + std::to_string(ids.size()) +
-                             ", found " + std::to_string(scored.begin));
-    }
     const auto frame = engine_.frame();
     const Index count = static_cast<Index>(ids.size());
     cache_.reserve(engine_, room_for(engine_, cache_.length() + count));
@@ -349,9 +372,9 @@ class Dialogue {
     const auto text = tap.within("language");
     text.record(engine_, "embeddings", x);
     const auto at = qwen2_vl::text_rotary(engine_, positions, stamp_.config.text, turns_);
-    steps_.words(engine_, cache_, x, scored, text, [&](auto slot, auto mask) {
+    steps_.words(engine_, cache_, x, scored, logits.data(), text, [&](auto slot, auto mask) {
       stamp_.model(engine_, x, at, cache_, slot, mask, text);
-      score(x, scored, logits, text);
+      if (scored.size() > 0) score(x, scored, logits, text);
     });
     take(scores, wanted, logits);
     positions_.insert(positions_.end(), positions.begin(), positions.end());
@@ -374,6 +397,7 @@ class Dialogue {
 
   /// Of scores what is wanted, for the host.
   void take(std::vector<Number>& scores, Wanted wanted, Activation<B, Tokens, Vocab> logits) {
+    if (wanted == Wanted::nothing) return;
     if (wanted == Wanted::largest) {
       largest_.resize(static_cast<std::size_t>(logits.extents()[0]));
       first_largest(engine_, std::span(largest_), logits);

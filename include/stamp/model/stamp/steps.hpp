@@ -30,15 +30,15 @@ template <Backend B>
 }
 
 /// Runs passes over the end of one cache with one model, recorded where that is possible. A pass is
-/// pass(slot, mask): launches only, and where the stream x stands says where all scratch memory of
-/// its frame does. Who listens to activations gets them from plain passes.
+/// pass(slot, mask): launches only. Who listens to activations gets them from plain passes.
 template <Backend B>
 class Steps {
  public:
-  /// A causal pass of rows x behind what the cache holds, of which `scored` are scored.
+  /// A causal pass of rows x behind what the cache holds, of which `scored` are scored. `scratch`
+  /// is the first scratch memory of the frame (StepShape::first).
   template <Tap<B> T, class Pass>
   void words(B& engine, const KvCache<B>& cache, Activation<B, Tokens, Hidden> x, KeyRange scored,
-             const T& tap, const Pass& pass) {
+             const void* scratch, const T& tap, const Pass& pass) {
     const Index first = cache.length();
     if constexpr (Replays<B>) {
       // Longer ones are prompts, and no two of those are alike.
@@ -52,7 +52,7 @@ class Steps {
                               .reach = engine.reach(first + rows),
                               .scored = scored.begin,
                               .wanted = scored.size(),
-                              .first = x.data(),
+                              .first = scratch,
                               .last = at};
         return replay(engine, cache, shape, [&] { pass(SlotAt{at, shape.reach}, CausalAt{at}); });
       }
@@ -60,7 +60,8 @@ class Steps {
     pass(first, Causal{first});
   }
 
-  /// A pass of mask tokens x, `masks` an object, each of which sees one of `histories`.
+  /// A pass of mask tokens x, `masks` an object, each of which sees one of `histories`; x is the
+  /// first scratch memory of the frame.
   template <Tap<B> T, class Pass>
   void masks(B& engine, const KvCache<B>& cache, Activation<B, Tokens, Hidden> x, Index masks,
              std::span<const std::int32_t> histories, const T& tap, const Pass& pass) {
