@@ -5,17 +5,20 @@
 #include <cstddef>
 #include <source_location>
 #include <stamp/cuda/device.hpp>
+#include <stamp/cuda/once_a_device.hpp>
 
 namespace stamp::cuda {
 
-/// Allows a kernel so much shared memory a block, beyond the 48 KiB that need no permission.
+/// Allows a kernel so much shared memory a block, beyond the 48 KiB that need no permission, on the
+/// stream's device; `allowed` is the kernel's own.
 template <class Kernel>
-std::size_t allow_shared(Kernel kernel, std::size_t bytes,
-                         const std::source_location& where = std::source_location::current()) {
-  (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             static_cast<int>(bytes));
-  check_launch(where);
-  return bytes;
+void allow_shared(OnceADevice& allowed, const Stream& stream, Kernel kernel, std::size_t bytes,
+                  const std::source_location& where = std::source_location::current()) {
+  allowed(stream.device->facts().ordinal, [&] {
+    (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(bytes));
+    check_launch(where);
+  });
 }
 
 /// How a kernel is launched.

@@ -42,9 +42,10 @@ void attend_naive(Stream stream, const AttendCall<T>& call) {
 template <DeviceElement T>
 void attend_tiled(Stream stream, const AttendCall<T>& call, const AttendParts& parts) {
   const std::size_t bytes = TiledShared::floats(call.y.dim) * sizeof(float);
-  static const std::size_t allowed =
-      allow_shared(tiled<T>, TiledShared::floats(tiled_dim) * sizeof(float));
-  if (bytes > allowed) fail(Fault::usage, "attend: a head is too large for shared memory");
+  constexpr std::size_t most = TiledShared::floats(tiled_dim) * sizeof(float);
+  static OnceADevice allowed;
+  allow_shared(allowed, stream, tiled<T>, most);
+  if (bytes > most) fail(Fault::usage, "attend: a head is too large for shared memory");
   const dim3 grid(blocks(divide_up(call.packed_rows(), tiled_rows)), blocks(call.key.heads),
                   blocks(parts.split.parts));
   launch({stream, grid, tiled_threads, bytes}, tiled<T>, call, parts);

@@ -23,7 +23,9 @@ __global__ void __launch_bounds__(tensor_threads)
 
 template <int dim, bool relative>
 void launch_as(Stream stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
-  static const std::size_t bytes = allow_shared(tensor<dim, relative>, sizeof(TensorShared<dim>));
+  constexpr std::size_t bytes = sizeof(TensorShared<dim>);
+  static OnceADevice allowed;
+  allow_shared(allowed, stream, tensor<dim, relative>, bytes);
   const dim3 grid(blocks(divide_up(call.packed_rows(), tensor_rows)), blocks(call.key.heads),
                   blocks(parts.split.parts));
   cuda::launch({stream, grid, tensor_threads, bytes}, tensor<dim, relative>, call, parts);

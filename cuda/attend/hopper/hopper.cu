@@ -27,9 +27,10 @@ __global__ void __launch_bounds__(hopper_threads, 1)
 
 template <int dim>
 void launch(Stream stream, const AttendCall<bfloat16>& call, const AttendParts& parts) {
-  static_assert(sizeof(HopperShared<dim>) + boxes_begin_at <= block_shared);
-  static const std::size_t bytes =
-      allow_shared(hopper<dim>, sizeof(HopperShared<dim>) + boxes_begin_at);
+  constexpr std::size_t bytes = sizeof(HopperShared<dim>) + boxes_begin_at;
+  static_assert(bytes <= block_shared);
+  static OnceADevice allowed;
+  allow_shared(allowed, stream, hopper<dim>, bytes);
   HopperMaps maps{};
   encode_map(maps.key.opaque, tile_map(call.key, Swizzle::bytes_128, hopper_keys));
   encode_map(maps.value.opaque, tile_map(call.value, Swizzle::bytes_128, hopper_keys));

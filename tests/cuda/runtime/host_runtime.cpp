@@ -69,6 +69,7 @@ void reset(HostRuntime& runtime) {
   runtime.devices_of.clear();
   current_device() = 0;
   runtime.refusals.clear();
+  runtime.launches = runtime.failing_launch = 0;
   runtime.last = cudaSuccess;
 }
 
@@ -409,7 +410,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t launches, cudaStream_t stream) {
   });
 }
 
-// What nvcc's code calls before main() to name its kernels, none of which are launched here.
+// What nvcc's code calls before main() to name its kernels (host_launches.cpp launches them).
 void** __cudaRegisterFatBinary(void* /*code*/) { return nullptr; }
 void __cudaRegisterFatBinaryEnd(void** /*handle*/) {}
 void __cudaUnregisterFatBinary(void** /*handle*/) {}

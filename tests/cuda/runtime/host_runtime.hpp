@@ -13,6 +13,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace stamp::test {
@@ -37,6 +38,12 @@ struct HostRuntime : HostMachine {
   cudaError_t context = cudaSuccess;
   bool fault_told = false;         ///< by a call that answered so
   std::ptrdiff_t after_fault = 0;  ///< calls after the first one that did
+
+  std::ptrdiff_t launches = 0;  ///< of kernels as nvcc built them (host_launches.cpp)
+  /// The one that fails when it comes to run, counted from 1; 0 is none.
+  std::ptrdiff_t failing_launch = 0;
+  /// Dynamic shared memory that a kernel was allowed on a device, for good.
+  std::map<std::pair<int, const void*>, std::size_t> shared_allowed;
 
   std::map<std::string, std::ptrdiff_t> calls;
   /// Of each call the devices that were the calling thread's.
