@@ -4,7 +4,7 @@
 // sizes, and SAM ViT-H; products and phases in 8-bit weights, too. "repeated" is a hundred answers
 // of 2B, compared bit by bit. One JSON line a reading; gpu_report.sh runs it part by part,
 // gpu_peers.py times PyTorch on the same shapes.
-//   cuda_report operations|2b|7b|repeated|sam|int8|fp8|2b_hopper
+//   cuda_report operations|2b|7b|repeated|sam|int8|fp8|2b_hopper|7b_hopper
 #include <cstring>
 #include <stamp/model/qwen2_vl/published.hpp>
 
@@ -51,6 +51,13 @@ void report_operations() {
   return report_answers(engine, "2b_" + name, qwen2_vl::published_2b(), weights);
 }
 
+/// With Hopper's attention, which gpu_report.sh keeps for the end.
+[[nodiscard]] bool report_hopper(const std::string& name, const qwen2_vl::Config& config) {
+  Engine engine(1, cuda::Attention::hopper);
+  check_hopper(engine);
+  return report_answers(engine, name, config);
+}
+
 [[nodiscard]] bool report(std::string_view part) {
   if (part == "int8") return report_in(cuda::Weights::int8, "int8");
   if (part == "fp8") return report_in(cuda::Weights::fp8, "fp8");
@@ -58,11 +65,8 @@ void report_operations() {
     report_operations();
     return true;
   }
-  if (part == "2b_hopper") {  // with its attention, which gpu_report.sh keeps for the end
-    Engine engine(1, cuda::Attention::hopper);
-    check_hopper(engine);
-    return report_answers(engine, "2b", qwen2_vl::published_2b());
-  }
+  if (part == "2b_hopper") return report_hopper("2b", qwen2_vl::published_2b());
+  if (part == "7b_hopper") return report_hopper("7b", qwen2_vl::published_7b());
   Engine engine;
   if (part == "2b") return report_answers(engine, "2b", qwen2_vl::published_2b());
   if (part == "7b") return report_answers(engine, "7b", qwen2_vl::published_7b());

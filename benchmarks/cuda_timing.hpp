@@ -96,9 +96,7 @@ inline void upload_random(Engine& engine, View<bfloat16, Tokens, Hidden> view, s
 /// Error{resource} where the engine has not got the Hopper attention kernel that it was asked for.
 inline void check_hopper(const Engine& engine) {
   if (engine.attention() == cuda::Attention::hopper) return;
-  fail(Fault::resource,
-       "cuda: Hopper attention: expected a device of compute capability 9.0 and a driver that "
-       "writes tensor maps, found none");
+  fail(Fault::resource, "cuda: Hopper attention: " + std::string(cuda::hopper_not_here));
 }
 
 /// Sizes of one attention; `visible` counts the pairs of row and key that see each other, and

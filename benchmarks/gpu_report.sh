@@ -226,9 +226,10 @@ if [[ $(timeout 20 nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>&1
   if ((hopper == 0)); then
     measure stamp_hopper hopper_times 40 "$work/bin/hopper_report" times
     measure stamp_hopper hopper_2b 40 "$work/bin/cuda_report" 2b_hopper
+    measure stamp_hopper hopper_7b 60 "$work/bin/cuda_report" 7b_hopper
   else
-    say "left out, as the comparison was not passed: hopper_times hopper_2b"
-    left_out+=(hopper_times hopper_2b)
+    say "left out, as the comparison was not passed: hopper_times hopper_2b hopper_7b"
+    left_out+=(hopper_times hopper_2b hopper_7b)
   fi
 else
   say "left out: this is not a device of compute capability 9.0"

@@ -61,19 +61,20 @@ class Engine {
   };
   using Scratch = ArenaOf<ScratchSource>;
 
-  /// With the matrix kernel of attention that is named; where the device cannot run it, `mma`.
-  Engine(Index threads, Attention attention) : Engine(threads) {
-    attention_ = attention_here(attention);
-  }
   /// The first GPU. Error{resource} where there is none that can be used. The number of threads is
   /// what every engine takes; this one needs a single one.
   explicit Engine(Index = 1) : device_(std::make_shared<Device>()), arena_({device_.get()}) {}
-  /// With its big matrices kept in `weights`.
-  Engine(Index threads, Weights weights)
+  /// With its big matrices kept in `weights`, and the matrix kernel of attention that is named;
+  /// where the device cannot run that, `mma`: attention() says which it is.
+  Engine(Index threads, Weights weights, Attention attention = Attention::mma)
     requires std::same_as<T, bfloat16>
       : Engine(threads) {
     wanted_ = weights_ = weights;
+    attention_ = attention_here(attention);
   }
+  Engine(Index threads, Attention attention)
+    requires std::same_as<T, bfloat16>
+      : Engine(threads, Weights::full, attention) {}
 
   [[nodiscard]] typename Scratch::Frame frame() { return typename Scratch::Frame(arena_); }
 

@@ -27,11 +27,23 @@ enum class Prefer {
   exactness  ///< the fastest backend in fp32
 };
 
-/// Throws Error{usage} for a type that the backend does not compute in, then Error{resource} for a
-/// backend that was not built or does not run here. Without --backend a processor
-/// that the fast backend does not run on gets the reference. CUDA runs where it is asked for.
-[[nodiscard]] inline Choice choose(const Settings& settings, Prefer prefer,
-                                   cpu::Isa isa = cpu::best_isa()) {
+/// Throws Error{usage} for --attention where there is nothing to choose: it names a kernel of the
+/// cuda backend that multiplies bfloat16.
+inline void require_kernels_for(const Settings& settings, const Choice& choice) {
+  if (settings.attention.empty()) return;
+  if (choice.backend != "cuda") {
+    fail(Fault::usage, fmt::format("--attention: expected --backend cuda beside it, found the {} "
+                                   "backend",
+                                   choice.backend));
+  }
+  if (choice.dtype == "fp32") {
+    fail(Fault::usage, "--attention: expected --dtype bf16, int8 or fp8 beside it, found fp32");
+  }
+}
+
+/// What runs where the machine has it. Throws Error{usage} for a type that the backend does not
+/// compute in.
+[[nodiscard]] inline Choice asked_for(const Settings& settings, Prefer prefer, cpu::Isa isa) {
   const bool only_reference = settings.dtype == "fp64";
   const bool fast = settings.backend == "cpu" ||
                     (settings.backend.empty() && !only_reference && isa != cpu::Isa::none);
@@ -47,7 +59,6 @@ enum class Prefer {
     const std::string_view best = prefer == Prefer::exactness ? "fp32" : "bf16";
     const std::string_view dtype =
         settings.dtype.empty() ? best : offered("cuda", {"fp32", "bf16", "int8", "fp8"});
-    require_cuda();
     return {"cuda", dtype};
   }
   if (fast) {
@@ -60,6 +71,18 @@ enum class Prefer {
           : "";
   if (settings.dtype.empty()) return {"reference", "fp32", note};
   return {"reference", offered("reference", {"fp32", "bf16", "fp64"}), note};
+}
+
+/// Throws Error{usage} for a type that the backend does not compute in and for kernels that it does
+/// not have, then Error{resource} for a backend, or a kernel of it, that was not built or does not
+/// run here. Without --backend a processor that the fast backend does not run on gets the
+/// reference. CUDA runs where it is asked for.
+[[nodiscard]] inline Choice choose(const Settings& settings, Prefer prefer,
+                                   cpu::Isa isa = cpu::best_isa()) {
+  const Choice choice = asked_for(settings, prefer, isa);
+  require_kernels_for(settings, choice);
+  if (choice.backend == "cuda") require_cuda(settings.attention);
+  return choice;
 }
 
 /// Throws Error{usage} for 8 bits on the cuda backend, which keeps only language models in them.

@@ -55,9 +55,18 @@ void add_engine(CLI::App& app, Settings& s, const std::string& type) {
   app.add_flag("-q,--quiet", s.quiet, "no progress on stderr");
 }
 
+/// Of language models: SAM's attention has relative positions, which one kernel alone adds.
+void add_attention(CLI::App& app, Settings& s) {
+  app.add_option("--attention", s.attention,
+                 "which attention kernel of --backend cuda, but for fp32: mma, or hopper, which no "
+                 "GPU has run yet (default mma)")
+      ->check(one_of({"mma", "hopper"}));
+}
+
 void add_answer(CLI::App& app, Settings& s, const std::string& type) {
   add_model(app, s);
   add_engine(app, s, type);
+  add_attention(app, s);
   app.add_flag("--allow-special", s.allow_special,
                "special tokens typed in the prompt act as control tokens");
   app.add_option("--system", s.system, "system prompt (default: the chat template's)");
@@ -173,6 +182,7 @@ int run(int argc, char** argv) {
                  "stamp parity --model DIR --activations run.safetensors", parity_command);
   add_model(*parity, s);
   add_engine(*parity, s, "fp32");
+  add_attention(*parity, s);
   add_path(*parity, "--activations", s.activations,
            "file of export_activations.py or export_sam_activations.py")
       ->required();

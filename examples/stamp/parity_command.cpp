@@ -139,6 +139,9 @@ int parity_command(const Settings& s) {
     return compare_stamp(s, choice, read_exported_run(*s.activations));
   }
   require_type_of_sam(s);
+  if (!s.attention.empty()) {
+    fail(Fault::usage, "--attention: expected a run of a language model, found one of SAM");
+  }
   if (!s.model) {
     fail(Fault::usage, "--model: expected the SAM checkpoint of the recorded run, found none");
   }

@@ -23,7 +23,7 @@ template <class B>
   } else {
     return std::apply(
         [&](auto... arguments) { return load<B>(model_folder(s), options, arguments...); },
-        cuda_arguments<B>(choice.dtype));
+        cuda_arguments<B>(choice.dtype, s.attention));
   }
 }
 
@@ -77,7 +77,8 @@ class SessionOn final : public Session {
 };
 
 void say_what_runs(const Settings& s, const Choice& choice) {
-  say("backend  {}, {}, {} threads\n", choice.backend, choice.dtype, s.threads);
+  say("backend  {}, {}, {} threads{}\n", choice.backend, choice.dtype, s.threads,
+      s.attention.empty() ? "" : ", attention " + s.attention);
   if (!choice.note.empty()) say("note     {}\n", choice.note);
   if (const auto cores = std::thread::hardware_concurrency(); std::cmp_greater(s.threads, cores)) {
     say("note     {} threads on {} cores: more than one a core only wait for each other\n",

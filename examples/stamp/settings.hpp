@@ -22,6 +22,7 @@ struct Settings {
   std::filesystem::path out = "stamp-out";
   std::string backend;
   std::string dtype;
+  std::string attention;
   std::optional<std::string> response;
   bool allow_special = false;
   std::optional<std::string> system;

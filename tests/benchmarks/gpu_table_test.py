@@ -63,6 +63,17 @@ class Table(unittest.TestCase):
         self.assertEqual(lines[-1], "goals: 12 met, 41 not measured, 4 below: phase 2b_prefill, "
                          "phase 7b_end_to_end against eager transformers, phase 2b_decode_token against compiled transformers, product 2b_gate_up_1024")
 
+    def test_phases_with_the_hopper_kernel_are_reported_and_not_counted(self):
+        counted = table(READINGS)[1][-1]
+        hopper = [{"side": "stamp_hopper", "kind": "phase", "name": "2b_mask_pass", "ms": 6.0, "operations": 3e12, "bytes": 3e9},
+                  {"side": "stamp_hopper", "kind": "phase", "name": "7b_prefill", "ms": 25.0}]
+        code, lines = table([*READINGS, *hopper])
+        self.assertEqual(code, 0)
+        self.assertEqual(row(lines, "phase 2b_mask_pass with hopper")[-4:], ["≤", "6.5", "ms", "met"])
+        self.assertEqual(row(lines, "phase 7b_prefill with hopper")[-4:], ["≤", "24", "ms", "BELOW"])
+        self.assertEqual(sum("with hopper" in line for line in lines), 2, "none where there is no reading")
+        self.assertEqual(lines[-1], counted)
+
     def test_failures(self):
         worse = [dict(r) for r in READINGS]
         for r in worse:

@@ -45,6 +45,40 @@ TEST(Choice, RefusesATypeThatTheBackendLacks) {
   }
 }
 
+/// What choose says where it refuses, and its exit code.
+std::pair<int, std::string> refusal_of(const Settings& settings, Prefer prefer = Prefer::speed) {
+  try {
+    (void)choose(settings, prefer, Isa::avx512);
+  } catch (const Error& error) {
+    return {static_cast<int>(error.fault()), error.what()};
+  }
+  return {0, ""};
+}
+
+TEST(Choice, RefusesAnAttentionKernelWhereThereIsNoneToChoose) {
+  for (const char* attention : {"mma", "hopper"}) {
+    Settings settings;
+    settings.attention = attention;
+    for (const char* backend : {"", "cpu", "reference"}) {
+      settings.backend = backend;
+      const std::string found = backend == std::string("reference") ? "reference" : "cpu";
+      EXPECT_EQ(refusal_of(settings),
+                std::pair(2, "--attention: expected --backend cuda beside it, found the " + found +
+                                 " backend"));
+    }
+    settings.backend = "cuda";
+    const std::pair in_float(
+        2, std::string("--attention: expected --dtype bf16, int8 or fp8 beside it, found fp32"));
+    EXPECT_EQ(refusal_of(settings, Prefer::exactness), in_float);
+    for (const char* dtype : {"", "bf16", "int8", "fp8"}) {
+      settings.dtype = dtype;
+      EXPECT_EQ(refusal_of(settings).first, 4) << "this build has no CUDA";
+    }
+    settings.dtype = "fp32";
+    EXPECT_EQ(refusal_of(settings), in_float);
+  }
+}
+
 TEST(Choice, RefusesSamInEightBitsOnCuda) {
   for (const char* dtype : {"int8", "fp8"}) {
     Settings settings;

@@ -2,6 +2,7 @@
 // docs/command.md, through the command: what segment leaves, what goes to stdout, what each option
 // changes, and what a run must not change.
 #include <cmath>
+#include <set>
 #include <stamp/cpu/memory.hpp>
 #include <stamp/image/read.hpp>
 
@@ -101,6 +102,36 @@ TEST(Help, TellsTheDefaultTypeOfEachCommand) {
   says("sam", "(default: fp32; on cuda fp32 and bf16 alone)");
   says("parity", "(default: fp32)");
   says("sam", "SAM checkpoint, a .safetensors or .pth file");
+}
+
+TEST(Help, NamesNoOptionThatTheDocumentationLeavesOut) {
+  const std::string documentation = files::read(STAMP_SOURCE_DIR "/docs/command.md");
+  const auto in_name = [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); };
+  std::set<std::string> named;
+  for (const char* command : {"segment", "sam", "chat", "parity", "info", "tokenize", "convert"}) {
+    const std::string help = run({command, "--help"}).out;
+    for (std::size_t at = help.find("--"); at != std::string::npos; at = help.find("--", at)) {
+      const std::size_t begin = at;
+      while (at < help.size() && in_name(help[at])) ++at;
+      named.insert(help.substr(begin, at - begin));
+    }
+  }
+  EXPECT_GT(named.size(), 40U);
+  for (const char* always : {"--help", "--version"}) named.erase(always);
+  for (const std::string& option : named) {
+    std::size_t at = documentation.find(option);
+    while (at != std::string::npos && in_name(documentation[at + option.size()])) {
+      at = documentation.find(option, at + 1);
+    }
+    EXPECT_NE(at, std::string::npos) << option;
+  }
+}
+
+TEST(Help, OffersAttentionKernelsForLanguageModelsAlone) {
+  for (const char* command : {"segment", "chat", "parity"}) {
+    EXPECT_SAYS(run({command, "--help"}).out, "--attention");
+  }
+  EXPECT_EQ(run({"sam", "--help"}).out.find("--attention"), std::string::npos);
 }
 
 class Results : public testing::TestWithParam<const char*> {};

@@ -7,6 +7,8 @@
 #include <cuda/strided_call.hpp>
 #include <stamp/cuda/attend/hopper/maps.hpp>
 
+#include "../../examples/stamp/with_cuda/cuda_choice.hpp"
+
 namespace stamp::cuda {
 namespace {
 
@@ -117,6 +119,18 @@ TEST(Hopper, AMapNamesTheBoxOfAViewAndADriverMustBeThere) {
     EXPECT_EQ(error.fault(), Fault::resource);
     EXPECT_STREQ(error.what(),
                  "cuda: tensor map: expected cuTensorMapEncodeTiled in the driver, found none");
+  }
+}
+
+TEST(Hopper, IsWhatTheCommandAsksAnEngineForBesideAnyWeights) {
+  using BrainEngine = Engine<bfloat16>;
+  EXPECT_EQ(command::cuda_arguments<BrainEngine>("int8", "hopper"),
+            std::tuple(Weights::int8, Attention::hopper));
+  EXPECT_EQ(command::cuda_arguments<BrainEngine>("bf16", "hopper"),
+            std::tuple(Weights::full, Attention::hopper));
+  for (const char* attention : {"", "mma"}) {
+    EXPECT_EQ(command::cuda_arguments<BrainEngine>("fp8", attention),
+              std::tuple(Weights::fp8, Attention::mma));
   }
 }
 

@@ -8,10 +8,15 @@
 
 namespace stamp::command {
 
-/// Throws Error{resource} unless this build and this machine have what --backend cuda needs.
-inline void require_cuda() {
+/// Throws Error{resource} unless this build and this machine have what --backend cuda and
+/// --attention, where it was given, need.
+inline void require_cuda(std::string_view attention) {
   const std::string missing = cuda::missing_device();
   if (!missing.empty()) fail(Fault::resource, "--backend " + missing);  // "cuda: no device: …"
+  const cuda::Attention wanted = cuda::attention_named(attention);
+  if (cuda::attention_here(wanted) != wanted) {
+    fail(Fault::resource, "--attention hopper: " + std::string(cuda::hopper_not_here));
+  }
 }
 
 /// run.operator()<Engine>() for the engine of a type.
@@ -23,9 +28,9 @@ int with_cuda_engine(std::string_view dtype, const Run& run) {
 
 /// What a model's engine takes after the number of threads, where it is one of CUDA's.
 template <class B>
-[[nodiscard]] auto cuda_arguments(std::string_view dtype) {
+[[nodiscard]] auto cuda_arguments(std::string_view dtype, std::string_view attention) {
   if constexpr (std::same_as<B, cuda::Engine<bfloat16>>) {
-    return std::tuple(cuda::weights_named(dtype));
+    return std::tuple(cuda::weights_named(dtype), cuda::attention_named(attention));
   } else {
     return std::tuple();
   }

@@ -10,7 +10,7 @@
 namespace stamp::command {
 
 /// Throws Error{resource} unless this build and this machine have what --backend cuda needs.
-inline void require_cuda() {
+inline void require_cuda(std::string_view /*attention*/) {
   fail(Fault::resource,
        "backend not built: --backend cuda: expected reference or cpu, those of this build, found "
        "cuda");
@@ -19,13 +19,13 @@ inline void require_cuda() {
 /// run.operator()<Engine>() for the engine of a type.
 template <class Run>
 int with_cuda_engine(std::string_view, const Run&) {
-  require_cuda();
+  require_cuda("");
   return 0;
 }
 
 /// What a model's engine takes after the number of threads, where it is one of CUDA's.
 template <class B>
-[[nodiscard]] std::tuple<> cuda_arguments(std::string_view) {
+[[nodiscard]] std::tuple<> cuda_arguments(std::string_view, std::string_view) {
   return {};
 }
 

@@ -175,15 +175,17 @@ TEST(Replay, TellsInEightBitsWhatPlainLaunchesTellBitForBit) {
 
 /// Four objects of 6 cells and 3 heads of 64 numbers are more rows than one tile of the other
 /// kernel. The recorded launch holds tensor maps of all slots that it may reach.
-TEST(Replay, TellsWithTheHopperKernelWhatPlainLaunchesTellBitForBit) {
+void expect_told_with_hopper(cuda::Weights weights) {
   expect_told_bit_for_bit(
-      [](const auto& tap, bool record) {
+      [weights](const auto& tap, bool record) {
         auto config = config_of(true);
         config.text.hidden_size = config.vision.hidden_size = 192;
         config.text.num_attention_heads = 3;
         config.text.num_key_value_heads = 1;
         config.text.mrope_section = {8, 12, 12};
-        Talk<bfloat16> talk(config, cuda::Attention::hopper);
+        Talk<bfloat16> talk(config, weights, cuda::Attention::hopper);
+        EXPECT_EQ(talk.engine.attention(), cuda::Attention::hopper);
+        EXPECT_EQ(talk.stamp.model.layers[1].mlp.up_proj.weight.kept, weights);
         talk.engine.record_steps(record);
         talk.begin(40);
         const Index read = host_device().by_hopper;
@@ -197,6 +199,13 @@ TEST(Replay, TellsWithTheHopperKernelWhatPlainLaunchesTellBitForBit) {
         return talk.told;
       },
       1);
+}
+
+TEST(Replay, TellsWithTheHopperKernelWhatPlainLaunchesTellBitForBit) {
+  expect_told_with_hopper(cuda::Weights::full);
+}
+TEST(Replay, TellsWithTheHopperKernelInEightBitsWhatPlainLaunchesTellBitForBit) {
+  expect_told_with_hopper(cuda::Weights::int8);
 }
 
 TEST(Replay, WhereTheDriverRecordsNothingStepsRunPlainly) {
