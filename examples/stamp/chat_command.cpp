@@ -35,6 +35,7 @@ class Chat {
       try {
         obey(line);
       } catch (const Error& error) {  // a bad line does not end a conversation at a terminal
+        if (device_is_lost()) throw;
         say("stamp: {}\n", error.what());
         if (!terminal) status = static_cast<int>(error.fault());
       }

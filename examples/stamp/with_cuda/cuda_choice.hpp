@@ -19,6 +19,9 @@ inline void require_cuda(std::string_view attention) {
   }
 }
 
+/// A kernel has failed: nothing runs on the device any more in this process.
+[[nodiscard]] inline bool device_is_lost() { return !cuda::alive(); }
+
 /// run.operator()<Engine>() for the engine of a type.
 template <class Run>
 int with_cuda_engine(std::string_view dtype, const Run& run) {

@@ -16,6 +16,9 @@ inline void require_cuda(std::string_view /*attention*/) {
        "cuda");
 }
 
+/// There is none to lose.
+[[nodiscard]] inline bool device_is_lost() { return false; }
+
 /// run.operator()<Engine>() for the engine of a type.
 template <class Run>
 int with_cuda_engine(std::string_view, const Run&) {
