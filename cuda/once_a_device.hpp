@@ -17,9 +17,9 @@ class OnceADevice {
   template <class Do>
   void operator()(int ordinal, const Do& do_it) {
     constexpr int remembered = 64;
-    const std::uint64_t bit =
-        ordinal >= 0 && ordinal < remembered ? std::uint64_t{1} << static_cast<unsigned>(ordinal)
-                                             : 0;
+    const std::uint64_t bit = ordinal >= 0 && ordinal < remembered
+                                  ? std::uint64_t{1} << static_cast<unsigned>(ordinal)
+                                  : 0;
     if ((done_.load(std::memory_order_acquire) & bit) != 0) return;
     do_it();
     done_.fetch_or(bit, std::memory_order_release);

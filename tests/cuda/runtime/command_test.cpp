@@ -27,8 +27,9 @@ TEST(CudaCommand, EndsWithOneLineWhereAKernelFails) {
       SCOPED_TRACE(std::string(dtype) + ", launch " + std::to_string(launch));
       const TemporaryFolder folder;
       const fs::path out = folder / "out";
-      const Ended ended = run(segment(tall, "the mug", tied, out, and_also(answer, {"--dtype", dtype})),
-                              with_failing_launch(launch));
+      const Ended ended =
+          run(segment(tall, "the mug", tied, out, and_also(answer, {"--dtype", dtype})),
+              with_failing_launch(launch));
       expect_failure(ended, 4,
                      {"stamp: cuda: kernel fault: an illegal memory access was encountered, "
                       "noticed at "});
@@ -52,9 +53,10 @@ TEST(CudaCommand, EndsAConversationWhereAKernelFails) {
   const TemporaryFolder folder;
   Surroundings surroundings = with_failing_launch(1);
   surroundings.input = "the mug\n/reset\nthe other mug\n/save " + (folder / "out").string() + "\n";
-  expect_failure(run({"chat", tall, "--model", tied, "--threads", "1", "--quiet", "--backend", "cuda"},
-                     surroundings),
-                 4, {"stamp: cuda: kernel fault: "});
+  expect_failure(
+      run({"chat", tall, "--model", tied, "--threads", "1", "--quiet", "--backend", "cuda"},
+          surroundings),
+      4, {"stamp: cuda: kernel fault: "});
   EXPECT_FALSE(fs::exists(folder / "out"));
 }
 

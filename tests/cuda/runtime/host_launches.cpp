@@ -59,8 +59,7 @@ unsigned __cudaPushCallConfiguration(dim3 /*grid*/, dim3 /*block*/, std::size_t 
   pushed = {shared, stream};
   return 0;
 }
-cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* block, std::size_t* shared,
-                                       void* stream) {
+cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* block, std::size_t* shared, void* stream) {
   *grid = *block = dim3(1);
   *shared = pushed.shared;
   *static_cast<cudaStream_t*>(stream) = pushed.stream;

@@ -64,7 +64,8 @@ TEST(CudaSharedMemory, IsAllowedToTheHopperKernelOnEachDevice) {
       try {
         kernel::attend_hopper(device->stream(), call_of<bfloat16>(dim), {});
       } catch (const Error& error) {
-        EXPECT_TRUE(std::string_view(error.what()).starts_with("cuda: tensor map: ")) << error.what();
+        EXPECT_TRUE(std::string_view(error.what()).starts_with("cuda: tensor map: "))
+            << error.what();
       }
     }
     EXPECT_EQ(host_runtime().calls["cudaFuncSetAttribute"], 2) << "once a device";
