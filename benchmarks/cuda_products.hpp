@@ -2,6 +2,8 @@
 // Products at the published sizes on a GPU.
 #pragma once
 
+#include <stamp/cuda/chosen_algorithm.hpp>
+
 #include "cuda_timing.hpp"
 #include "random_weights.hpp"
 
@@ -12,6 +14,21 @@ struct ProductShape {
   const char* name;
   Index in, out;
 };
+
+/// The product library's algorithm for a product that was timed, as members of its line; empty
+/// where kernels of our own multiply. Weights in codes are many products of it, and tell nothing.
+[[nodiscard]] inline std::string chosen_for(Engine& engine, View<bfloat16, Tokens, Ffn> y,
+                                            View<const bfloat16, Tokens, Hidden> x,
+                                            const Engine::Matrix<Ffn, Hidden>& weights) {
+  if (weights.kept != cuda::Weights::full) return "";
+  const auto chosen = cuda::chosen_algorithm<bfloat16>(
+      engine.device(), {erase(y), erase(x), weights.numbers<bfloat16>()});
+  if (!chosen) return "";
+  return R"(, "algorithm": )" + std::to_string(chosen->id) + R"(, "tile": )" +
+         std::to_string(chosen->tile) + R"(, "stages": )" + std::to_string(chosen->stages) +
+         R"(, "splits": )" + std::to_string(chosen->splits) + R"(, "reduction": )" +
+         std::to_string(chosen->reduction);
+}
 
 inline void time_product(Engine& engine, const std::string& name, Index rows, Index in, Index out) {
   const auto frame = engine.frame();
@@ -40,7 +57,7 @@ inline void time_product(Engine& engine, const std::string& name, Index rows, In
   const int many = static_cast<int>(std::max<Index>(20, copies));
   const Times times =
       time_of(engine, work, many, [&] { matmul(engine, y, x, weights[turn++ % weights.size()]); });
-  print("product", name, times, work);
+  print("product", name, times, work, chosen_for(engine, y, x, weights.front()));
 }
 
 /// As a layer multiplies: query, key and value in one product, gate and up in another.

@@ -74,13 +74,15 @@ struct Times {
   return {times.median / many, times.p10 / many, times.p90 / many, many};
 }
 
-inline void print(const char* kind, const std::string& name, const Times& times, const Work& work) {
+/// `more` is further members of the line, each with a comma before it.
+inline void print(const char* kind, const std::string& name, const Times& times, const Work& work,
+                  const std::string& more = "") {
   std::printf(R"({"kind": "%s", "name": "%s", "ms": %.6g, "ms_p10": %.6g, "ms_p90": %.6g, )"
-              R"("recorded": %d, "tflops": %.5g, "gbytes_per_s": %.5g})"
+              R"("recorded": %d, "tflops": %.5g, "gbytes_per_s": %.5g%s})"
               "\n",
               kind, name.c_str(), times.median * 1e3, times.p10 * 1e3, times.p90 * 1e3,
               times.recorded, work.operations / times.median * 1e-12,
-              work.bytes / times.median * 1e-9);
+              work.bytes / times.median * 1e-9, more.c_str());
   std::fflush(stdout);
 }
 

@@ -180,6 +180,10 @@ class Report:
                 yield f"masks {r['name']}: IoU {r['iou']}, the same words in {r['same_words']} of {r['answers']} answers"
             if r["kind"] == "peer":
                 yield f"not available: {r['name']}, {r['failed']}"
+        products = [r for r in self.of("stamp", "product") if "splits" in r]
+        if products:
+            split = [f"{r['name']} in {r['splits']}" for r in products if r["splits"] > 1]
+            yield f"the product library splits {len(split)} of {len(products)} products: {', '.join(split) or 'none'}"
         unlike = [r["name"] for r in self.of("stamp") if "recorded" in r
                   and bool(r["recorded"]) != bool(self.theirs.get(OURS.sub("", r["name"]), r).get("recorded"))]
         if unlike:

@@ -10,11 +10,14 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <span>
 #include <stamp/cuda/faults.hpp>
 #include <stamp/cuda/product.hpp>
+#include <stamp/cuda/product_algorithm.hpp>
 #include <stamp/cuda/product_choices.hpp>
 #include <stamp/cuda/product_library.hpp>
 #include <stamp/cuda/status.hpp>
+#include <vector>
 
 namespace stamp::cuda {
 
@@ -59,17 +62,7 @@ class Products {
 
   template <class T>
   bool run(const Product<T>& p) {
-    const ProductShape shape{p.y.rows,
-                             p.y.columns,
-                             p.x.columns,
-                             p.x.stride,
-                             p.y.stride,
-                             alignment_of(p.x.data),
-                             alignment_of(p.y.data),
-                             alignment_of(p.w),
-                             p.bias == nullptr ? 0 : alignment_of(p.bias),
-                             p.into == Into::add,
-                             std::same_as<T, bfloat16>};
+    const ProductShape shape = shape_of(p);
     auto found = plans_.find(shape);
     if (found == plans_.end()) {
       if (device_->recording()) {
@@ -83,8 +76,31 @@ class Products {
     return true;
   }
 
+  /// Of a product that has run before.
+  template <class T>
+  [[nodiscard]] std::optional<ChosenAlgorithm> chosen(const Product<T>& p) const {
+    const auto found = plans_.find(shape_of(p));
+    if (found == plans_.end() || !found->second.algorithm) return {};
+    return configuration_of(lt_, *found->second.algorithm);
+  }
+
  private:
   static constexpr int most_candidates = 8;
+
+  template <class T>
+  [[nodiscard]] static ProductShape shape_of(const Product<T>& p) {
+    return {p.y.rows,
+            p.y.columns,
+            p.x.columns,
+            p.x.stride,
+            p.y.stride,
+            alignment_of(p.x.data),
+            alignment_of(p.y.data),
+            alignment_of(p.w),
+            p.bias == nullptr ? 0 : alignment_of(p.bias),
+            p.into == Into::add,
+            std::same_as<T, bfloat16>};
+  }
 
   /// Error{resource} unless the library succeeded.
   void expect(cublasStatus_t status,
@@ -158,22 +174,63 @@ class Products {
         memory.get() +
         (shape.y_alignment == 256 ? 0 : reinterpret_cast<std::uintptr_t>(p.y.data) % 256);
     device_->set(memory.get(), 0, bytes);
-    std::array<float, most_candidates> times{};
-    times.fill(std::numeric_limits<float>::infinity());
-    const auto time = [&](int at) {
+    std::vector<Timed> candidates;
+    for (int at = 0; at < count; ++at) {
       const auto& result = results[static_cast<std::size_t>(at)];
-      if (result.state != CUBLAS_STATUS_SUCCESS) return;
-      float& least = times[static_cast<std::size_t>(at)];
-      least = std::min(least, milliseconds(plan, p, result.algo, copy));
-    };
-    // There and back: none of them has a device alone that is still getting quick.
-    for (int at = 0; at < count; ++at) time(at);
-    for (int at = count - 1; at >= 0; --at) {
-      if (std::isfinite(times[static_cast<std::size_t>(at)])) time(at);
+      if (result.state == CUBLAS_STATUS_SUCCESS) candidates.push_back({result.algo});
     }
-    const auto least = std::ranges::min_element(times);
-    if (!std::isfinite(*least)) return {};
-    return results[static_cast<std::size_t>(least - times.begin())].algo;
+    time(plan, p, candidates, copy);
+    const Timed* best = quickest_of(candidates);
+    if (best == nullptr) return {};
+    if (!leaves_idle(shape, device_->facts().multiprocessors)) return best->algorithm;
+    std::vector<Timed> split = split_versions(plan, best->algorithm);
+    if (split.empty()) return best->algorithm;
+    split.push_back(*best);
+    time(plan, p, split, copy);
+    return quickest_of(split)->algorithm;
+  }
+
+  /// A candidate and the least of its times, infinity where it does not run.
+  struct Timed {
+    cublasLtMatmulAlgo_t algorithm;
+    float milliseconds = std::numeric_limits<float>::infinity();
+  };
+
+  /// There and back: none of them has a device alone that is still getting quick.
+  template <class T>
+  void time(const Plan& plan, const Product<T>& p, std::span<Timed> candidates, void* y) {
+    const auto once = [&](Timed& each) {
+      each.milliseconds = std::min(each.milliseconds, milliseconds(plan, p, each.algorithm, y));
+    };
+    for (Timed& each : candidates) once(each);
+    for (auto each = candidates.rbegin(); each != candidates.rend(); ++each) {
+      if (std::isfinite(each->milliseconds)) once(*each);
+    }
+  }
+
+  /// The first of those that take least; null where none runs.
+  [[nodiscard]] static const Timed* quickest_of(std::span<const Timed> candidates) {
+    const auto least = std::ranges::min_element(candidates, {}, &Timed::milliseconds);
+    if (least == candidates.end() || !std::isfinite(least->milliseconds)) return nullptr;
+    return &*least;
+  }
+
+  /// The same algorithm with its inner axis in two and in four parts, where the library takes that.
+  [[nodiscard]] std::vector<Timed> split_versions(const Plan& plan,
+                                                  const cublasLtMatmulAlgo_t& algorithm) const {
+    std::vector<Timed> versions;
+    for (const std::int32_t parts : {2, 4}) {
+      if (configuration_of(lt_, algorithm).splits == parts) continue;
+      const ProductAlgorithm version = in_parts(lt_, algorithm, parts);
+      if (!version) continue;
+      cublasLtMatmulHeuristicResult_t result{};
+      const cublasStatus_t status =
+          lt_.check_algorithm(handle_.get(), plan.product.get(), plan.w.get(), plan.x.get(),
+                              plan.y.get(), plan.y.get(), &*version, &result);
+      if (status != CUBLAS_STATUS_SUCCESS || result.workspaceSize > workspace_bytes) continue;
+      versions.push_back({*version});
+    }
+    return versions;
   }
 
   /// How many the library names; none where it does not take the operands.
@@ -185,9 +242,7 @@ class Products {
       expect(lt_.set_preference(preference.get(), which, &value, sizeof(value)));
     };
     prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
-    // Sums of split products in a fixed order or not split at all: equal calls give equal bits.
-    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-           static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, summed_in_order);  // or not split at all
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, std::uint32_t{shape.w_alignment});
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, std::uint32_t{shape.x_alignment});
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, std::uint32_t{shape.y_alignment});
@@ -263,8 +318,17 @@ void multiply(Device& device, const Product<T>& product) {
   }
 }
 
+template <DeviceElement T>
+std::optional<ChosenAlgorithm> chosen_algorithm(Device& device, const Product<T>& product) {
+  const std::shared_ptr<void>& state = device.products();
+  if (!state) return {};
+  return static_cast<const Products*>(state.get())->chosen(product);
+}
+
 template bool library_product(Device&, const Product<float>&);
 template bool library_product(Device&, const Product<bfloat16>&);
+template std::optional<ChosenAlgorithm> chosen_algorithm(Device&, const Product<float>&);
+template std::optional<ChosenAlgorithm> chosen_algorithm(Device&, const Product<bfloat16>&);
 template void multiply(Device&, const Product<float>&);
 template void multiply(Device&, const Product<bfloat16>&);
 

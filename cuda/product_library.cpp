@@ -46,6 +46,9 @@ void find(void* handle, const char* name, Function& function) {
   find(handle, "cublasLtMatmulPreferenceDestroy", library.destroy_preference);
   find(handle, "cublasLtMatmulPreferenceSetAttribute", library.set_preference);
   find(handle, "cublasLtMatmulAlgoGetHeuristic", library.candidates);
+  find(handle, "cublasLtMatmulAlgoConfigGetAttribute", library.get_algorithm);
+  find(handle, "cublasLtMatmulAlgoConfigSetAttribute", library.set_algorithm);
+  find(handle, "cublasLtMatmulAlgoCheck", library.check_algorithm);
   return library;
 }
 

@@ -25,6 +25,9 @@ struct ProductLibrary {
   decltype(&::cublasLtMatmulPreferenceDestroy) destroy_preference = nullptr;
   decltype(&::cublasLtMatmulPreferenceSetAttribute) set_preference = nullptr;
   decltype(&::cublasLtMatmulAlgoGetHeuristic) candidates = nullptr;
+  decltype(&::cublasLtMatmulAlgoConfigGetAttribute) get_algorithm = nullptr;
+  decltype(&::cublasLtMatmulAlgoConfigSetAttribute) set_algorithm = nullptr;
+  decltype(&::cublasLtMatmulAlgoCheck) check_algorithm = nullptr;
 
   /// Opens it once a process: where the system looks (LD_LIBRARY_PATH too), else where it stood
   /// when this was built. Error{resource} says what was looked for.

@@ -74,6 +74,14 @@ class Table(unittest.TestCase):
         self.assertEqual(sum("with hopper" in line for line in lines), 2, "none where there is no reading")
         self.assertEqual(lines[-1], counted)
 
+    def test_products_that_are_split_are_named(self):
+        self.assertFalse(any("product library" in line for line in table(READINGS)[1]), "where nothing was told")
+        told = [{"side": "stamp", "kind": "product", "name": name, "ms": 1.0, "recorded": 20, "tflops": 1, "gbytes_per_s": 1,
+                 "algorithm": 66, "tile": 20, "stages": 15, "splits": splits, "reduction": 2}
+                for name, splits in (("2b_qkv_1024", 1), ("2b_o_1024", 2), ("2b_down_1024", 4))]
+        self.assertIn("the product library splits 2 of 3 products: 2b_o_1024 in 2, 2b_down_1024 in 4", table(told)[1])
+        self.assertIn("the product library splits 0 of 1 products: none", table(told[:1])[1])
+
     def test_failures(self):
         worse = [dict(r) for r in READINGS]
         for r in worse:

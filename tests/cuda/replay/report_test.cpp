@@ -14,6 +14,17 @@
 #include "cuda_products.hpp"
 #include "hopper_comparison.hpp"
 
+namespace stamp::cuda {
+
+/// The library's part is a plain kernel here; as if it had chosen this.
+template <DeviceElement T>
+std::optional<ChosenAlgorithm> chosen_algorithm(Device& /*device*/, const Product<T>& product) {
+  if (product.y.rows <= skinny_rows) return {};
+  return ChosenAlgorithm{66, 20, 15, 4, 2};
+}
+
+}  // namespace stamp::cuda
+
 namespace stamp::test {
 namespace {
 
@@ -136,6 +147,22 @@ std::map<std::string, json> said_of_products_and_attention() {
     benchmarks::AttentionOperands operands(engine, {"attention", 2, 9, 2, 1, 16, 2.0 * 9});
     operands.time(cuda::AttendKernel::tiled, "tiled", Causal{7});
   });
+}
+
+TEST(Report, TellsWhichAlgorithmTheLibraryChose) {
+  const auto said = said_of_products_and_attention();
+  const auto& many = said.at("many");
+  const std::map<std::string, int> told{
+      {"algorithm", 66}, {"tile", 20}, {"stages", 15}, {"splits", 4}, {"reduction", 2}};
+  for (const auto& [name, number] : told) {
+    EXPECT_EQ(many.at(name).get<int>(), number) << name;
+    EXPECT_FALSE(said.at("few").contains(name)) << "a kernel of our own";
+    EXPECT_FALSE(said.at("attention_tiled").contains(name));
+  }
+  cuda::Engine<bfloat16> in_codes(1, cuda::Weights::int8);
+  const auto of_panels =
+      said_by([&] { benchmarks::time_product(in_codes, "codes", 7, 32, 16); }).at("codes");
+  EXPECT_FALSE(of_panels.contains("algorithm")) << of_panels.dump();
 }
 
 TEST(Report, RecordsBriefProductsAndAttention) {

@@ -43,8 +43,17 @@ struct Preference : cublasLtMatmulPreferenceOpaque_t {
   std::map<int, std::uint64_t> values;
 };
 
-/// What an algorithm keeps: which candidate it is, and how aligned its operands must be.
-enum Word : std::uint8_t { number, w_alignment, x_alignment, y_alignment, bias_alignment };
+/// What an algorithm keeps: which candidate it is, how aligned its operands must be, and how its
+/// inner axis is split.
+enum Word : std::uint8_t {
+  number,
+  w_alignment,
+  x_alignment,
+  y_alignment,
+  bias_alignment,
+  splits,
+  reduction
+};
 
 template <class Made, class Pointer>
 cublasStatus_t make(const char* name, Pointer* made, const Made& value) {
@@ -220,7 +229,71 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
     result.algo.data[x_alignment] = asked[CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES];
     result.algo.data[y_alignment] = asked[CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES];
     result.algo.data[bias_alignment] = std::min<std::uint64_t>(bias & -bias, 256);
+    result.algo.data[splits] = static_cast<std::uint64_t>(products.candidates[at].splits);
+    result.algo.data[reduction] = CUBLASLT_REDUCTION_SCHEME_NONE;
   }
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t* algorithm,
+                                                    cublasLtMatmulAlgoConfigAttributes_t which,
+                                                    void* value, size_t bytes, size_t* written) {
+  const std::lock_guard lock(host_runtime().alone);
+  const auto& candidate = host_products().candidates.at(algorithm->data[number]);
+  const auto give = [&](auto attribute) {
+    if (bytes != sizeof(attribute)) return CUBLAS_STATUS_INVALID_VALUE;
+    std::memcpy(value, &attribute, bytes);
+    *written = bytes;
+    return CUBLAS_STATUS_SUCCESS;
+  };
+  switch (which) {
+    case CUBLASLT_ALGO_CONFIG_ID:
+      return give(static_cast<std::int32_t>(100 + algorithm->data[number]));
+    case CUBLASLT_ALGO_CONFIG_TILE_ID:
+      return give(candidate.tile);
+    case CUBLASLT_ALGO_CONFIG_STAGES_ID:
+      return give(candidate.stages);
+    case CUBLASLT_ALGO_CONFIG_SPLITK_NUM:
+      return give(static_cast<std::int32_t>(algorithm->data[splits]));
+    case CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME:
+      return give(static_cast<std::uint32_t>(algorithm->data[reduction]));
+    default:
+      return CUBLAS_STATUS_INVALID_VALUE;
+  }
+}
+
+cublasStatus_t cublasLtMatmulAlgoConfigSetAttribute(cublasLtMatmulAlgo_t* algorithm,
+                                                    cublasLtMatmulAlgoConfigAttributes_t which,
+                                                    const void* value, size_t bytes) {
+  if (bytes != 4) return CUBLAS_STATUS_INVALID_VALUE;
+  std::uint32_t kept = 0;
+  read(kept, value);
+  if (which == CUBLASLT_ALGO_CONFIG_SPLITK_NUM) {
+    algorithm->data[splits] = kept;
+  } else if (which == CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME) {
+    algorithm->data[reduction] = kept;
+  } else {
+    return CUBLAS_STATUS_INVALID_VALUE;
+  }
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t /*handle*/,
+                                       cublasLtMatmulDesc_t /*product*/,
+                                       cublasLtMatrixLayout_t /*a*/, cublasLtMatrixLayout_t /*b*/,
+                                       cublasLtMatrixLayout_t /*c*/, cublasLtMatrixLayout_t /*d*/,
+                                       const cublasLtMatmulAlgo_t* algorithm,
+                                       cublasLtMatmulHeuristicResult_t* result) {
+  const std::lock_guard lock(host_runtime().alone);
+  if (host_runtime().begin("cublasLtMatmulAlgoCheck") != cudaSuccess) {
+    return CUBLAS_STATUS_INTERNAL_ERROR;
+  }
+  const auto& candidate = host_products().candidates.at(algorithm->data[number]);
+  host_products().reductions.insert(static_cast<std::uint32_t>(algorithm->data[reduction]));
+  if (!candidate.split_milliseconds.contains(static_cast<std::int32_t>(algorithm->data[splits]))) {
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+  }
+  result->workspaceSize = candidate.split_workspace;
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -254,11 +327,15 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t /*handle*/, cublasLtMatmulDesc_t 
     return CUBLAS_STATUS_INVALID_VALUE;
   }
   const auto& candidate = products.candidates.at(needs[number]);
+  const auto parts = static_cast<std::int32_t>(needs[splits]);
   products.multiplied.push_back({loop.product.compute, loop.product.scale, loop.a.type,
-                                 needs[number], loop.product.bias, loop.beta, d, loop.d.rows,
+                                 needs[number], parts, loop.product.bias, loop.beta, d, loop.d.rows,
                                  loop.d.columns, loop.a.rows, loop.b.stride, loop.d.stride});
   if (candidate.runs != CUBLAS_STATUS_SUCCESS) return candidate.runs;
-  (void)stamp::test::queue(stream, loop, candidate.milliseconds);
+  const auto split = candidate.split_milliseconds.find(parts);
+  (void)stamp::test::queue(
+      stream, loop,
+      split == candidate.split_milliseconds.end() ? candidate.milliseconds : split->second);
   return CUBLAS_STATUS_SUCCESS;
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <vector>
 
 namespace stamp::test {
@@ -18,6 +19,11 @@ struct HostProducts {
     float milliseconds = 1;
     cublasStatus_t runs = CUBLAS_STATUS_SUCCESS;  ///< what multiplying with it says
     cublasStatus_t state = CUBLAS_STATUS_SUCCESS;
+    /// With its inner axis in so many parts; in others it does not take a product.
+    std::map<std::int32_t, float> split_milliseconds{};
+    std::size_t split_workspace = 0;  ///< bytes that it needs then
+    std::uint32_t tile = 0, stages = 0;
+    std::int32_t splits = 1;  ///< as the search names it
   };
   std::vector<Candidate> candidates{{3}, {1}, {2}};
   cublasStatus_t creates = CUBLAS_STATUS_SUCCESS;   ///< what making a handle says
@@ -31,10 +37,14 @@ struct HostProducts {
   };
   std::vector<Search> searched;
 
+  /// Reduction schemes that were asked for with parts.
+  std::set<std::uint32_t> reductions;
+
   struct Call {
     cublasComputeType_t compute;
     cudaDataType_t scale, type;
     std::size_t candidate;
+    std::int32_t splits;
     const void* bias;
     float beta;
     const void* y;

@@ -7,6 +7,9 @@
 #include <barrier>
 #include <cuda/runtime/host_products.hpp>
 #include <cuda/runtime/host_runtime.hpp>
+#include <map>
+#include <set>
+#include <stamp/cuda/chosen_algorithm.hpp>
 #include <stamp/cuda/device.hpp>
 #include <stamp/cuda/product.hpp>
 #include <thread>
@@ -173,6 +176,98 @@ TEST_F(CudaLibraryProducts, TakeTheBiasOfEachCall) {
   const float* const odd = operands.numbers(20) + 1;
   operands.expect_product(operands.product(odd));
   EXPECT_EQ(host_products().searched.size(), 2U) << "a bias that is less aligned is another shape";
+}
+
+/// How often each number of parts was timed, and the one that is kept.
+struct Parts {
+  std::map<std::int32_t, int> timed;
+  std::int32_t kept = 0;
+};
+Parts parts_of(const Operands<float>& operands) {
+  Parts parts;
+  for (const auto& call : host_products().multiplied) {
+    if (call.y == operands.y.data) {
+      parts.kept = call.splits;
+    } else {
+      ++parts.timed[call.splits];
+    }
+  }
+  return parts;
+}
+
+TEST_F(CudaLibraryProducts, AreSplitWhereTheyLeaveMultiprocessorsIdleAndThatIsQuicker) {
+  host_products().candidates = {{3}, {2, {}, {}, {{2, 1.5F}, {4, 1.0F}}}, {4, {}, {}, {{2, 0.1F}}}};
+  Device device;
+  Operands<float> operands(device, 30, 16, 8);
+  for (int again = 0; again < 3; ++again) operands.expect_product(operands.product());
+  const Parts parts = parts_of(operands);
+  EXPECT_EQ(parts.kept, 4);
+  EXPECT_EQ(parts.timed, (std::map<std::int32_t, int>{{1, 4 * 14}, {2, 14}, {4, 14}}))
+      << "three candidates, then the best of them beside its split versions";
+  EXPECT_EQ(host_products().multiplied.back().candidate, 1U) << "only the best is split";
+  EXPECT_EQ(host_products().reductions,
+            (std::set<std::uint32_t>{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE}))
+      << "sums in a fixed order";
+  EXPECT_EQ(host_products().searched.size(), 1U);
+}
+
+TEST_F(CudaLibraryProducts, StayWholeWhereThatIsQuickerOrTheLibrarySaysSo) {
+  Device device;
+  Index rows = 31;
+  const auto expect = [&](const test::HostProducts::Candidate& candidate, std::int32_t kept,
+                          const std::map<std::int32_t, int>& timed) {
+    host_products() = {};
+    host_products().candidates = {candidate};
+    Operands<float> operands(device, rows++, 16, 8);
+    operands.expect_product(operands.product());
+    const Parts parts = parts_of(operands);
+    EXPECT_EQ(parts.kept, kept);
+    EXPECT_EQ(parts.timed, timed);
+  };
+  expect({2, {}, {}, {{2, 3.0F}, {4, 2.5F}}}, 1, {{1, 28}, {2, 14}, {4, 14}});
+  expect({2, {}, {}, {}}, 1, {{1, 14}});
+  expect({2, {}, {}, {{4, 1.0F}}}, 4, {{1, 28}, {4, 14}});
+  expect({2, {}, {}, {{2, 1.0F}}, std::size_t{32} << 20U}, 2, {{1, 28}, {2, 14}});
+  expect({2, {}, {}, {{2, 1.0F}}, (std::size_t{32} << 20U) + 1}, 1, {{1, 14}});
+  // What the search names split already is not tried so again.
+  expect({2, {}, {}, {{2, 2.0F}, {4, 3.0F}}, 0, 0, 0, 2}, 2, {{2, 28}, {4, 14}});
+}
+
+/// 132 multiprocessors and 128×128 outputs a block.
+TEST_F(CudaLibraryProducts, AreNotSplitWhereTheyKeepADeviceBusy) {
+  Device device;
+  for (const auto& [out, splits] : {std::pair{Index{66 * 128}, 1}, {Index{66 * 128 - 128}, 2}}) {
+    host_products() = {};
+    host_products().candidates = {{2, {}, {}, {{2, 1.0F}}}};
+    Operands<float> operands(device, 129, out, 1);
+    multiply(device, operands.product());
+    device.wait();
+    EXPECT_EQ(host_products().multiplied.back().splits, splits) << out;
+  }
+}
+
+TEST_F(CudaLibraryProducts, TellWhichAlgorithmWasChosen) {
+  host_products().candidates = {{3, {}, {}, {}, 0, 7, 8, 1},
+                                {1, {}, {}, {{2, 0.5F}}, 0, 20, 15, 1}};
+  Device device;
+  Operands<float> operands(device, 40, 16, 8);
+  EXPECT_EQ(chosen_algorithm(device, operands.product()), std::nullopt) << "nothing was multiplied";
+  operands.expect_product(operands.product());
+  EXPECT_EQ(chosen_algorithm(device, operands.product()),
+            (ChosenAlgorithm{101, 20, 15, 2, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE}));
+  EXPECT_EQ(chosen_algorithm(device, operands.product(operands.bias)), std::nullopt)
+      << "another shape";
+  host_products().candidates = {{1, {}, {}, {}, 0, 5, 6, 1}};
+  operands.expect_product(operands.product(operands.bias));
+  EXPECT_EQ(chosen_algorithm(device, operands.product(operands.bias)),
+            (ChosenAlgorithm{100, 5, 6, 1, CUBLASLT_REDUCTION_SCHEME_NONE}));
+  Operands<float> few(device, 1, 16, 8);
+  few.expect_product(few.product());
+  EXPECT_EQ(chosen_algorithm(device, few.product()), std::nullopt) << "a kernel of our own";
+  host_products().candidates = {{1, CUBLAS_STATUS_NOT_SUPPORTED}};
+  Operands<float> refused(device, 41, 16, 8);
+  refused.expect_product(refused.product());
+  EXPECT_EQ(chosen_algorithm(device, refused.product()), std::nullopt);
 }
 
 TEST_F(CudaLibraryProducts, AreTheKernelsWhereNoCandidateRuns) {
