@@ -15,7 +15,7 @@ fi
 architectures=${1:-90a-real}
 build=${2:-build-gpu}
 bundle=gpu-bundle
-programs=(tests/{attend,matmul,weights,norm,pointwise,embed_rotate,top_k,memory,sam_operations,picture,mask_head,host,goldens,sam_goldens,repeated,answer}_test benchmarks/cuda_report stamp)
+programs=(tests/{attend,matmul,weights,norm,pointwise,embed_rotate,top_k,memory,sam_operations,picture,mask_head,host,goldens,sam_goldens,draft_goldens,repeated,answer}_test benchmarks/cuda_report stamp)
 programs+=(benchmarks/hopper_report)
 
 [[ -n $into ]] || bash cuda/cublas.sh

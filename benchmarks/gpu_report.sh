@@ -176,7 +176,8 @@ done
 begin host 60 "$work/bin/host_test"
 begin goldens 150 "$work/bin/goldens_test" --gtest_filter='*CudaIn*'
 begin sam_goldens 60 "$work/bin/sam_goldens_test" --gtest_filter='*CudaIn*'
-begin repeated 120 "$work/bin/repeated_test" --gtest_filter='*RepeatedOnCuda*'
+begin draft_goldens 150 "$work/bin/draft_goldens_test" --gtest_filter='*DraftGoldens.Cuda*'
+begin repeated_goldens 120 "$work/bin/repeated_test" --gtest_filter='*RepeatedOnCuda*'
 begin answer 60 "$work/bin/answer_test" --gtest_filter='*CudaAnswers*'
 begin parity 60 "$work/bin/stamp" parity --backend cuda --model tests/goldens/models/tied \
   --activations tests/goldens/activations/tied-single.safetensors --quiet

@@ -3,9 +3,11 @@
 real ones would, hang or fail; PyTorch's side is said, too, and for one part really run at tiny sizes where PyTorch is.
 What must hold: the report's sentences and exit codes, the deadline, and that a kill loses nothing that was done."""
 import concurrent.futures
+import fnmatch
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -15,10 +17,12 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = [f"{name}_test" for name in ("attend", "matmul", "weights", "norm", "pointwise", "embed_rotate", "top_k",
-                                        "memory", "sam_operations", "picture", "mask_head", "host", "goldens", "sam_goldens",
-                                        "repeated", "answer")]
-PROGRAMS += ["cuda_report", "hopper_report", "stamp"]
+# What gpu_bundle.sh packs.
+PROGRAMS = [pathlib.Path(path).name for path in subprocess.run(
+    ["bash", "-c", f"eval \"$(grep '^programs' '{ROOT}/benchmarks/gpu_bundle.sh')\" && echo ${{programs[@]}}"],
+    capture_output=True, text=True, check=True).stdout.split()]
+# Tests that ask for a device and need none: their CUDA runtime is one of host memory.
+OVER_HOST_MEMORY = {"cuda/runtime/device_test.cpp", "cuda/runtime/lost_device_test.cpp"}
 
 # Named after the program that it stands for. BREAK and HANG name what fails and what never ends.
 PROGRAM = r"""#!/bin/bash
@@ -36,8 +40,8 @@ fi
 case $name-$1 in
   norm_test-*)
     [[ -z $DRIVER_TOO_OLD ]] || { printf '%s\n' 'a.hpp:2: Skipped' 'no device: the driver is too old' '[  PASSED  ] 0 tests.'; exit; }
-    echo '[  PASSED  ] 1 test.' ;;
-  *_test-*) echo '[  PASSED  ] 3 tests.' ;;
+    printf '%s\n' "ran $name $1" '[  PASSED  ] 1 test.' ;;
+  *_test-*) printf '%s\n' "ran $name $1" '[  PASSED  ] 3 tests.' ;;
   cuda_report-[27]b_hopper) echo '{"kind": "phase", "name": "'${1%_hopper}'_mask_pass", "ms": 6.0, "operations": 3e12, "bytes": 3e9}' ;;
   cuda_report-[27]b)
     echo '{"kind": "phase", "name": "'$1'_decode_token", "ms": 1.5, "operations": 3e9, "bytes": 3e9}'
@@ -145,10 +149,33 @@ class Machine:
         with tarfile.open(self.out / "logs.tar.gz") as archive:
             return set(archive.getnames())
 
+    def filters(self):
+        """(program, pattern) of every test that was run."""
+        with tarfile.open(self.out / "logs.tar.gz") as archive:
+            said = "".join(archive.extractfile(name).read().decode() for name in archive.getnames() if name.endswith(".log"))
+        return {(name, pattern) for name, patterns in re.findall(r"^ran (\w+) --gtest_filter=(.*)$", said, re.MULTILINE)
+                for pattern in patterns.split(":")} | {(name, "*") for name in re.findall(r"^ran (\w+) $", said, re.MULTILINE)}
+
 
 def check(holds, *about):
     if not holds:
         raise AssertionError("\n".join(str(each) for each in about))
+
+
+def cases_for_a_gpu():
+    """(program, case) of all tests that run where there is a device and skip elsewhere: those that ask why there is none, and
+    the suites that are typed over the engines of CUDA, one of its instances each."""
+    for path in sorted((ROOT / "tests").glob("*/**/*_test.cpp")):
+        if str(path.relative_to(ROOT / "tests")) in OVER_HOST_MEMORY:
+            continue
+        text = path.read_text(encoding="utf-8")
+        for start in re.split(r"^(?=(?:TYPED_)?TEST(?:_P|_F)?\()", text, flags=re.MULTILINE)[1:]:
+            suite, case = re.match(r"\w+\((\w+),\s*(\w+)\)", start).groups()
+            if re.search(r"\b(why_no_cuda|why_not_here|missing_device)\b", start):
+                yield path.stem, f"{suite}.{case}"
+        for suite, names in re.findall(r"^TYPED_TEST_SUITE\((\w+), .*, (\w+)\)", text, re.MULTILINE):
+            if names == "EngineName" or '"cuda_' in text:
+                yield path.stem, f"{suite}/cuda_bfloat16.Case"
 
 
 def everything_passes():
@@ -167,9 +194,18 @@ def everything_passes():
     check(said == (machine.out / "report.txt").read_text(), "report.txt is what was said")
     readings = [json.loads(line) for line in (machine.out / "results.jsonl").read_text().splitlines()]
     check({r["side"] for r in readings} == {"run", "torch", "stamp", "stamp_hopper"}, readings)
-    check({"logs/attend.log", "logs/repeated.log", "logs/torch_after.log", "logs/memcheck_attend.log", "logs/synccheck_pointwise.log",
-           "logs/memcheck_hopper.log"} <= machine.logs(), machine.logs())
+    check({"logs/attend.log", "logs/repeated.log", "logs/repeated_goldens.log", "logs/torch_after.log", "logs/memcheck_attend.log",
+           "logs/synccheck_pointwise.log", "logs/memcheck_hopper.log"} <= machine.logs(), machine.logs())
     check("stamp_hopper" in (machine.out / "readings.txt").read_text(), "readings.txt")
+    filters = machine.filters()
+    cases = set(cases_for_a_gpu())
+    for known in (("attend_test", "Attend/cuda_bfloat16.Case"), ("draft_goldens_test", "DraftGoldens.CudaSamplesTheSame"),
+                  ("weights_test", "Codes/cuda_bfloat16.Case"), ("weights_test", "Weights.OfADeviceAskForTheirScratchOnce")):
+        check(known in cases, known, cases)
+    for program, case in cases:
+        check(program in PROGRAMS, f"gpu_bundle.sh does not pack {program}, which has {case}")
+        check(any(name == program and fnmatch.fnmatchcase(case, pattern) for name, pattern in filters),
+              f"gpu_report.sh does not run {case} of {program}", filters)
     check(len(list(machine.out.iterdir())) == 4, list(machine.out.iterdir()))
 
 
