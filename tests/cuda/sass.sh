@@ -3,7 +3,8 @@
 # Reads the machine code of the kernels, which needs no GPU: the matrix kernels use tensor cores, in
 # every architecture that was built, the products of few rows have several loads of 16 bytes of
 # weights under way before they use one, kernels that may overlap wait for those before them ahead of
-# any memory, and no kernel keeps registers in local memory.
+# any memory, no kernel adds atomically, so that sums have one order, and none keeps registers in
+# local memory.
 # usage: sass.sh CUOBJDUMP LIBRARY; 77 where there is no cuobjdump
 set -euo pipefail
 dump=$1
@@ -23,6 +24,7 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
   /[[:space:]]HGMMA.*gsb0/ { groups[arch " " kernel]++ }
   /[[:space:]]UTMALDG\.3D/ { boxes[arch " " kernel] = 1 }
   /[[:space:]]USETMAXREG/ { handed[arch " " kernel]++ }
+  /[[:space:]](ATOM[GS]?|RED[GS]?|SUATOM|SURED|UTMAREDG|UBLKRED)[.[:space:]]/ { atomic[arch " " kernel] = 1 }
   /[[:space:]](LDL|STL)[.[:space:]]/ { spilled[arch " " kernel] = 1 }
   /HMMA\.16816\.F32\.BF16/ { if (kernel ~ /tensor/) matrix[arch " " kernel] = 1 }
   kernel ~ /6tensorILi/ { wanted[arch " " kernel] = 1 }
@@ -57,6 +59,7 @@ PATH=$(dirname "$dump"):$PATH "$dump" --dump-sass "$library" | awk '
       if (name in early) { print "memory ahead of the wait for earlier kernels: " name; bad = 1 }
     }
     printf "%d kernels wait for earlier ones ahead of any memory\n", overlaps
+    for (name in atomic) { print "atomic: " name; bad = 1 }
     for (name in spilled) { print "local memory: " name; bad = 1 }
     for (name in wanted) { count++; if (!(name in matrix)) { print "no tensor cores: " name; bad = 1 } }
     for (name in ahead) {
