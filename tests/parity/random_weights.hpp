@@ -139,6 +139,17 @@ inline constexpr std::int32_t mask = 56;
   return config;
 }
 
+/// The same with heads of 16 numbers, which tensor cores take.
+[[nodiscard]] inline qwen2_vl::Config heads_of_16(bool tied = true, Index layers = 2) {
+  auto config = tiny_config();
+  config.text.hidden_size = 96;
+  config.vision.hidden_size = 96;
+  config.text.mrope_section = {2, 3, 3};
+  config.text.num_hidden_layers = layers;
+  config.text.tie_word_embeddings = tied;
+  return config;
+}
+
 /// The published layout at the size of the model that ships with the project: vision 4 × 192,
 /// language 6 × 192 with 3 query heads and 1 key head of 64, FFN 512, merge 2.
 [[nodiscard]] inline qwen2_vl::Config shipped_size_config() {

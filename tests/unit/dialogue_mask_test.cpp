@@ -3,7 +3,7 @@
 // other, and what must make a difference makes one.
 #include <gtest/gtest.h>
 
-#include <parity/tiny_dialogue.hpp>
+#include <parity/objects_apart.hpp>
 
 namespace {
 
@@ -112,55 +112,8 @@ TEST(MaskPass, SeveralObjectsInOnePassEqualOnePassEachInFloat) {
 }
 
 TEST(MaskPass, ObjectsInOnePassDoNotSeeEachOther) {
-  Tiny tiny;
-  tiny.say(answer);
-  tiny.dialogue.read(std::vector<std::int32_t>{15});
-  auto& engine = tiny.engine;
-  const auto frame = engine.frame();
-
-  // A cache of our own, so that requests can be perturbed one at a time.
-  const auto ids = tiny.dialogue.tokens();
-  auto features = engine.keep(Tokens{6}, Hidden{48});
-  tiny.stamp.visual(engine, features.view(), tiny.pixels(), tiny.grids());
-  auto cache = tiny.stamp.model.empty_cache();
-  const auto length = static_cast<Index>(ids.size());
-  cache.reserve(engine, length + 18);
-  auto x = tiny.stamp.model.embed_tokens(engine, ids);
-  copy(engine, rows(x, 3, 6), std::as_const(features).view());
-  tiny.stamp.model(engine, x,
-                   text_rotary(engine, tiny.dialogue.positions(), tiny.stamp.config.text), cache, 0,
-                   Causal{0});
-  cache.advance(length);
-
-  Steps<reference::Engine<double>> steps;
-  qwen2_vl::TextTurns<reference::Engine<double>> turns(tiny.stamp.config.text);
-  const auto logits = [&](std::vector<MaskRequest> requests) {
-    std::vector<double> read;
-    mask_pass<TextPositions>(engine, tiny.stamp, cache, steps, turns, requests,
-                             std::as_const(features).view(), 3, NoTap(),
-                             [&](auto h) { read = mask_logits(engine, tiny.stamp, h); });
-    return read;
-  };
-  const std::vector<MaskRequest> requests{{10, 9}, {16, 15}, {13, 12}};
-  const auto before = logits(requests);
-  for (std::size_t perturbed = 0; perturbed < 3; ++perturbed) {
-    for (const MaskRequest& other : {MaskRequest{5, 9}, MaskRequest{16, 99}}) {
-      auto changed = requests;
-      changed[perturbed] = other;
-      const auto after = logits(changed);
-      for (std::size_t object = 0; object < 3; ++object) {
-        const auto part = [&](const std::vector<double>& all) {
-          const auto first = all.begin() + static_cast<std::ptrdiff_t>(6 * object);
-          return std::vector<double>(first, first + 6);
-        };
-        if (object == perturbed) {
-          EXPECT_GE(difference(part(before), part(after)), 1e-6) << object;
-        } else {
-          EXPECT_EQ(part(before), part(after)) << "object " << object << " saw " << perturbed;
-        }
-      }
-    }
-  }
+  reference::Engine<double> engine(2);
+  expect_objects_apart(engine, tiny_config(), {1, 4, 6});
 }
 
 TEST(MaskPass, ASegThatIsTheLastTokenBeforeTheLimitWorks) {

@@ -84,21 +84,10 @@ struct Talk {
   Numbers scores;
 };
 
-/// Heads of 16 numbers: with bfloat16 they go to the tensor-core kernel.
-qwen2_vl::Config config_of(bool tied, Index layers = 2) {
-  auto config = tiny_config();
-  config.text.hidden_size = 96;
-  config.vision.hidden_size = 96;
-  config.text.mrope_section = {2, 3, 3};
-  config.text.num_hidden_layers = layers;
-  config.text.tie_word_embeddings = tied;
-  return config;
-}
-
 /// Questions, answers and masks around a length of 512, where launches change and the cache moves.
 template <class T, class Tap>
 Told tell(bool tied, const Tap& tap, bool record, HostDevice::Recording how = {}) {
-  Talk<T> talk(config_of(tied));
+  Talk<T> talk(heads_of_16(tied));
   talk.engine.record_steps(record);
   host_device().recording = how;
   talk.begin(496);
@@ -147,7 +136,7 @@ TEST(Replay, TellsWhatPlainLaunchesTellBitForBit) {
 TEST(Replay, TellsOnTensorCoresWhatPlainLaunchesTellBitForBit) {
   expect_told_bit_for_bit(
       [](const auto& tap, bool record) {
-        Talk<bfloat16> talk(config_of(true));
+        Talk<bfloat16> talk(heads_of_16(true));
         talk.engine.record_steps(record);
         talk.begin(20);
         talk.say({3, 1, 4, 1}, tap);
@@ -161,7 +150,7 @@ TEST(Replay, TellsInEightBitsWhatPlainLaunchesTellBitForBit) {
   for (const auto weights : {cuda::Weights::int8, cuda::Weights::fp8}) {
     expect_told_bit_for_bit(
         [&](const auto& tap, bool record) {
-          Talk<bfloat16> talk(config_of(false), weights);
+          Talk<bfloat16> talk(heads_of_16(false), weights);
           EXPECT_EQ(talk.stamp.model.layers[1].mlp.up_proj.weight.kept, weights);
           talk.engine.record_steps(record);
           talk.begin(20);
@@ -178,7 +167,7 @@ TEST(Replay, TellsInEightBitsWhatPlainLaunchesTellBitForBit) {
 void expect_told_with_hopper(cuda::Weights weights) {
   expect_told_bit_for_bit(
       [weights](const auto& tap, bool record) {
-        auto config = config_of(true);
+        auto config = heads_of_16(true);
         config.text.hidden_size = config.vision.hidden_size = 192;
         config.text.num_attention_heads = 3;
         config.text.num_key_value_heads = 1;
@@ -220,7 +209,7 @@ TEST(Replay, WhereTheDriverRecordsNothingStepsRunPlainly) {
 }
 
 TEST(Replay, OneRecordingServesTheWordsOfAnAnswer) {
-  Talk<float> talk(config_of(true));
+  Talk<float> talk(heads_of_16(true));
   talk.begin(20);
   talk.say(3, NoTap{});  // two passes: a plain one and the recorded one
   host_device() = {};
@@ -234,7 +223,7 @@ TEST(Replay, OneRecordingServesTheWordsOfAnAnswer) {
 }
 
 TEST(Replay, ASampledWordTakesNoMoreThanAGreedyOne) {
-  Talk<float> talk(config_of(true));
+  Talk<float> talk(heads_of_16(true));
   talk.begin(20);
   talk.say(3, NoTap{});
   for (const double penalty : {1.0, 1.05}) {
@@ -252,7 +241,7 @@ TEST(Replay, ASampledWordTakesNoMoreThanAGreedyOne) {
 }
 
 TEST(Replay, OneRecordingServesMasksOfManyPlaces) {
-  Talk<float> talk(config_of(true));
+  Talk<float> talk(heads_of_16(true));
   talk.begin(20);
   for (int again = 0; again < 2; ++again) talk.mask({12}, NoTap{});
   host_device() = {};
@@ -267,7 +256,7 @@ TEST(Replay, OneRecordingServesMasksOfManyPlaces) {
 
 /// Room for its words and its mask is there from the prompt on, so the cache does not move between.
 TEST(Replay, AMaskLeavesTheRecordingsOfWordsInPlace) {
-  Talk<float> talk(config_of(true));
+  Talk<float> talk(heads_of_16(true));
   talk.begin(505);  // a mask behind it passes slot 512
   talk.say(3, NoTap{});
   EXPECT_EQ(host_device().recorded, 1);
@@ -282,7 +271,7 @@ TEST(Replay, AMaskLeavesTheRecordingsOfWordsInPlace) {
 /// Kernels of a word with so many layers, all of them.
 template <class T, class... How>
 Index kernels_of_a_word(Index layers, How... how) {
-  Talk<T> talk(config_of(true, layers), how...);
+  Talk<T> talk(heads_of_16(true, layers), how...);
   talk.begin(20);
   talk.say(3, NoTap{});
   host_device() = {};
@@ -354,7 +343,7 @@ TEST(JoinedNorms, ChangeNoBit) {
 TEST(Replay, AStepInOtherScratchMemoryIsAnotherRecording) {
   std::vector<Told> told;
   for (const bool record : {false, true}) {
-    Talk<float> talk(config_of(true));
+    Talk<float> talk(heads_of_16(true));
     talk.engine.record_steps(record);
     talk.begin(20);
     talk.say(std::vector<std::int32_t>(4, 9), NoTap{});
