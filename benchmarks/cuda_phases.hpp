@@ -78,18 +78,26 @@ class Laps {
   return image;
 }
 
-/// What an answer says and masks.
+/// What an answer says and masks; masks are logits, and pictures of their size.
 struct Said {
   std::vector<std::int32_t> words;
   std::vector<float> mask;
 
   [[nodiscard]] bool finite() const {
+  std::vector<std::uint8_t> pixels{};  ///< of all pictures
+  std::vector<double> foreground{};    ///< area and sum of probabilities, picture by picture
     return std::ranges::all_of(mask, [](float logit) { return std::isfinite(logit); });
   }
   /// As bytes: a NaN has the bits of itself, and zeros of two signs differ.
   [[nodiscard]] bool same_bits(const Said& other) const {
-    const auto bits = [](float number) { return std::bit_cast<std::uint32_t>(number); };
-    return words == other.words && std::ranges::equal(mask, other.mask, {}, bits, bits);
+    const auto equal = []<class Number>(const std::vector<Number>& a,
+                                        const std::vector<Number>& b) {
+      using Bits = std::conditional_t<sizeof(Number) == 4, std::uint32_t, std::uint64_t>;
+      const auto bits = [](Number number) { return std::bit_cast<Bits>(number); };
+      return std::ranges::equal(a, b, {}, bits, bits);
+    };
+    return words == other.words && pixels == other.pixels && equal(mask, other.mask) &&
+           equal(foreground, other.foreground);
   }
 };
 
@@ -128,7 +136,7 @@ class TimedAnswers {
   }
 
   /// Whether so many answers about one picture have the bits of the first: what they say, and masks
-  /// of one, two and three objects a pass. One line each.
+  /// of one, two and three objects a pass, as logits and as pictures. One line each.
   [[nodiscard]] bool repeat(int runs) {
     constexpr std::array parts{"words", "one_object_a_pass", "two_objects_a_pass",
                                "three_objects_a_pass"};
@@ -200,15 +208,16 @@ class TimedAnswers {
   }
 
   /// As a conversation asks for it: at the picture's size, too.
-  void picture(Dialogue<Engine>& dialogue) {
+  std::vector<MaskPicture<float>> picture(Dialogue<Engine>& dialogue, Index objects = 1) {
     const qwen2_vl::PatchGrid& grid = *dialogue.image();
     const Index merge = stamp_.config.vision.spatial_merge_size;
     const auto readout = mask_readout(grid.h / merge, grid.w / merge, picture_.width,
                                       picture_.height, Upsample::bilinear, 0);
-    (void)dialogue.segment(masked(1), MaskPositions::text, readout);
+    return dialogue.segment(masked(objects), MaskPositions::text, readout);
   }
 
-  /// An answer from the picture on: its words, and masks of one, two and three objects a pass.
+  /// An answer from the picture on: its words, and masks of one, two and three objects a pass, read
+  /// out once as logits and once as pictures.
   [[nodiscard]] std::array<Said, 4> answer_again() {
     Dialogue<Engine> dialogue(engine_, stamp_);
     look(dialogue, picture_);
@@ -221,6 +230,14 @@ class TimedAnswers {
       }
     }
     return said;
+      for (const auto& found : picture(dialogue, static_cast<Index>(objects))) {
+        Said& all = said[objects];
+        const std::vector<float>& logits = found.logits.values;
+        all.mask.insert(all.mask.end(), logits.begin(), logits.end());
+        all.pixels.insert(all.pixels.end(), found.pixels.begin(), found.pixels.end());
+        all.foreground.push_back(static_cast<double>(found.foreground.area));
+        all.foreground.push_back(found.foreground.probability);
+      }
   }
 
   [[nodiscard]] Index prompt_size() const { return std::ssize(prompt_); }
@@ -250,7 +267,7 @@ class TimedAnswers {
       lap("mask_pass" + how, start);
       said.back().mask = found.values;
       if (!record) continue;
-      picture(dialogue);
+      (void)picture(dialogue);
       lap("mask_pass_and_picture", start);
       for (int again = 0; again < first; ++again) (void)mask(dialogue, 2);
       start = Clock::now();

@@ -6,20 +6,38 @@
 #include <array>
 #include <parity/golden_cases.hpp>
 #include <span>
+#include <stamp/session/picture_steps.hpp>
 #include <vector>
 
 namespace stamp::test {
 
 inline constexpr Index words_of_three = 6;
 
-/// What a dialogue about three objects tells: scores of the next word, a greedy answer, and masks
-/// of one, two and three objects a pass.
+/// Of a mask that an engine made at its picture's size: its logits, pixels and foreground.
+struct ToldPicture {
+  std::vector<double> logits;
+  std::vector<std::uint8_t> pixels;
+  Index area = 0;
+  double probability = 0;
+  bool operator==(const ToldPicture&) const = default;
+};
+
+/// What a dialogue about three objects tells: scores of the next word, a greedy answer, masks of
+/// one, two and three objects a pass, and their pictures where the engine makes them.
 struct ThreeObjects {
   std::vector<double> scores;
   std::vector<std::int32_t> answer;
   std::array<std::vector<std::vector<double>>, 3> masks;  ///< [objects a pass - 1][object]
+  std::array<std::vector<ToldPicture>, 3> pictures;
   bool operator==(const ThreeObjects&) const = default;
 };
+
+/// Three times as wide and high as the grid, and something more.
+[[nodiscard]] inline MaskReadout picture_of(const qwen2_vl::PatchGrid& grid, Index merge) {
+  const Index rows = grid.h / merge;
+  const Index columns = grid.w / merge;
+  return mask_readout(rows, columns, 3 * columns + 1, 3 * rows + 2, Upsample::bilinear, 0.5F);
+}
 
 /// A golden of three objects; its answer is told, then continued.
 template <Backend B>
@@ -44,6 +62,16 @@ template <Backend B>
       for (const auto& mask : dialogue.segment(some, input.mask_positions)) {
         told.masks[count - 1].emplace_back(mask.values.begin(), mask.values.end());
       }
+      if constexpr (requirement::HasMaskHead<B>) {
+        const auto readout = picture_of(*dialogue.image(), stamp.config.vision.spatial_merge_size);
+        for (auto& made : dialogue.segment(some, input.mask_positions, readout)) {
+          const auto& values = made.logits.values;
+          told.pictures[count - 1].push_back({{values.begin(), values.end()},
+                                              std::move(made.pixels),
+                                              made.foreground.area,
+                                              made.foreground.probability});
+        }
+      }
     }
   }
   told.answer = dialogue.generate_greedily(scores, -1, words_of_three, [](std::int32_t) {});
@@ -60,6 +88,10 @@ void expect_the_same_bits(int runs, EngineArguments... arguments) {
   const ThreeObjects expected = tell_of_three(one.engine(), one.stamp(), input);
   EXPECT_EQ(std::ssize(expected.answer), words_of_three);
   for (const auto& masks : expected.masks) EXPECT_EQ(masks.size(), 3U);
+  for (const auto& pictures : expected.pictures) {
+    EXPECT_EQ(pictures.size(), requirement::HasMaskHead<B> ? 3U : 0U);
+    for (const ToldPicture& picture : pictures) EXPECT_FALSE(picture.pixels.empty());
+  }
   for (int run = 1; run < runs; ++run) {
     ASSERT_TRUE(tell_of_three(one.engine(), one.stamp(), input) == expected) << "run " << run;
     if (run % 8 != 1) continue;

@@ -25,6 +25,7 @@ namespace stamp::test {
 struct HostDevice {
   enum class Recording { works, never_begins, is_refused };
   Recording recording = Recording::works;
+  Index spoiled = -1;   ///< the number of a download that brings one bit wrong
   Index kernels = 0;    ///< launched one by one
   Index uploads = 0;    ///< copies to the device
   Index downloads = 0;  ///< copies to the host, each of which waits
@@ -121,8 +122,12 @@ inline void Device::upload(void* to, Index bytes, const Fill& fill) {
 inline void Device::send_uploads() const {}  // they are copied at once
 inline void Device::download(const void* from, Index bytes, const Take& take) {
   test::host_device().expect_no_recording("a download");
-  ++test::host_device().downloads;
-  take(static_cast<const std::byte*>(from), 0, bytes);
+  const auto* const numbers = static_cast<const std::byte*>(from);
+  auto& device = test::host_device();
+  if (device.downloads++ != device.spoiled) return take(numbers, 0, bytes);
+  std::vector<std::byte> wrong(numbers, numbers + bytes);
+  wrong.front() ^= std::byte{1};
+  take(wrong.data(), 0, bytes);
 }
 inline void Device::set(void* memory, int byte, std::size_t bytes) {
   const auto fill = [=] { std::memset(memory, byte, bytes); };

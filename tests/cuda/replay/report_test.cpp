@@ -137,6 +137,25 @@ TEST(Report, AnswersAreComparedBitByBit) {
   EXPECT_TRUE(number.finite());
   EXPECT_FALSE(none.finite());
 }
+/// A picture of three objects comes last: its pixels, its logits, its foreground.
+TEST(Report, ABitOfAPictureThatDiffersIsSeen) {
+  const auto same_of = [](Index spoiled) {
+    host_device() = {};
+    host_device().spoiled = spoiled;
+    cuda::Engine<bfloat16> engine;
+    const auto said = said_by([&] {
+      const bool same =
+          benchmarks::TimedAnswers(engine, "tiny", tiny_config(), asked_again).repeat(2);
+      EXPECT_EQ(same, spoiled < 0);
+    });
+    EXPECT_EQ(said.at("tiny_two_objects_a_pass").at("same").get<int>(), 2);
+    return said.at("tiny_three_objects_a_pass").at("same").get<int>();
+  };
+  EXPECT_EQ(same_of(-1), 2);
+  const Index downloads = host_device().downloads;
+  for (const Index last : {1, 2, 3}) EXPECT_EQ(same_of(downloads - last), 1) << last;
+}
+
 
 std::map<std::string, json> said_of_products_and_attention() {
   cuda::Engine<bfloat16> engine;
@@ -147,6 +166,12 @@ std::map<std::string, json> said_of_products_and_attention() {
     benchmarks::AttentionOperands operands(engine, {"attention", 2, 9, 2, 1, 16, 2.0 * 9});
     operands.time(cuda::AttendKernel::tiled, "tiled", Causal{7});
   });
+  const auto pictured = [](std::uint8_t pixel, double area) {
+    return benchmarks::Said{{}, {}, {0, pixel}, {area, 0.5}};
+  };
+  EXPECT_TRUE(pictured(1, 1).same_bits(pictured(1, 1)));
+  EXPECT_FALSE(pictured(1, 1).same_bits(pictured(0, 1)));
+  EXPECT_FALSE(pictured(1, 1).same_bits(pictured(1, 2)));
 }
 
 TEST(Report, TellsWhichAlgorithmTheLibraryChose) {
