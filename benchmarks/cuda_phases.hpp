@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The phases of an answer on a GPU, with random weights of any sizes: each for itself, an answer
-// from a picture's pixels to a mask of the picture's size, and the next question about it. Beside
-// their times stands the work that they ask for, from which gpu_table.py computes floors. And
-// whether the same answer, asked for again and again, has the same bits.
+// from a picture's pixels to a mask of the picture's size, and the next question about it, with and
+// without guesses. Beside their times stands the work that they ask for, from which gpu_table.py
+// computes floors. And whether the same answer, asked for again and again, has the same bits.
 #pragma once
 
 #include <algorithm>
@@ -38,9 +38,10 @@ class Laps {
 
   void add(const std::string& phase, double seconds) { times_[phase].push_back(seconds); }
 
-  /// One line a phase; `work` says what some of them ask for, and `words` how many words an answer
-  /// has that is timed as a whole.
-  void print(const std::map<std::string, counting::Counts>& work = {}, Index words = 0) {
+  /// One line a phase; `work` says what some of them ask for. Answers that are timed as a whole
+  /// have so many words, in so many `passes` of the language model.
+  void print(const std::map<std::string, counting::Counts>& work = {}, Index words = 0,
+             const std::map<std::string, Index>& passes = {}) {
     for (auto& [phase, times] : times_) {
       std::ranges::sort(times);
       std::printf(R"({"kind": "phase", "name": "%s_%s", "ms": %.4f, "ms_p10": %.4f, )"
@@ -51,8 +52,9 @@ class Laps {
         std::printf(R"(, "operations": %.6g, "bytes": %.6g)", found->second.operations(),
                     found->second.bytes());
       }
-      if (words > 0 && (phase == "end_to_end" || phase == "next_question")) {
-        std::printf(R"(, "words": %lld)", static_cast<long long>(words));
+      if (const auto found = passes.find(phase); found != passes.end()) {
+        std::printf(R"(, "words": %lld, "passes": %lld)", static_cast<long long>(words),
+                    static_cast<long long>(found->second));
       }
       std::printf("}\n");
     }
@@ -82,10 +84,10 @@ class Laps {
 struct Said {
   std::vector<std::int32_t> words;
   std::vector<float> mask;
-
-  [[nodiscard]] bool finite() const {
   std::vector<std::uint8_t> pixels{};  ///< of all pictures
   std::vector<double> foreground{};    ///< area and sum of probabilities, picture by picture
+
+  [[nodiscard]] bool finite() const {
     return std::ranges::all_of(mask, [](float logit) { return std::isfinite(logit); });
   }
   /// As bytes: a NaN has the bits of itself, and zeros of two signs differ.
@@ -122,7 +124,7 @@ class TimedAnswers {
       whole();
       if (run_ == 1) requests = engine_.device().requests();
     }
-    laps_.print(work(), asked_.answer);
+    laps_.print(work(), asked_.answer, passes_);
     const auto word = [](bool is) { return is ? "true" : "false"; };
     std::printf(R"({"kind": "bits", "name": "%s_graphs_and_plain_launches", "equal": %s, )"
                 R"("finite": %s})"
@@ -228,8 +230,6 @@ class TimedAnswers {
         said[objects].mask.insert(said[objects].mask.end(), found.values.begin(),
                                   found.values.end());
       }
-    }
-    return said;
       for (const auto& found : picture(dialogue, static_cast<Index>(objects))) {
         Said& all = said[objects];
         const std::vector<float>& logits = found.logits.values;
@@ -238,6 +238,8 @@ class TimedAnswers {
         all.foreground.push_back(static_cast<double>(found.foreground.area));
         all.foreground.push_back(found.foreground.probability);
       }
+    }
+    return said;
   }
 
   [[nodiscard]] Index prompt_size() const { return std::ssize(prompt_); }
@@ -297,20 +299,40 @@ class TimedAnswers {
     }
   }
 
-  /// From a picture's pixels to a mask of its size, and the next question about the picture.
+  /// Reading the picture's file, then answers without guesses, with guesses from the dialogue
+  /// itself, and with guesses from likely answers that are right.
   void whole() {
     auto start = Clock::now();
     const Image picture =
         read_image(std::span(reinterpret_cast<const std::uint8_t*>(file_.data()), file_.size()));
     lap("picture_file", start);
+    constexpr Index most = Dialogue<Engine>::most_guesses;
+    const Answers plain = answers(picture, "", 0, {});
+    const bool same = answers(picture, "_drafted", most, {}) == plain &&
+                      answers(picture, "_guessed", most, plain) == plain;
+    equal_ = same && equal_;
+  }
+
+  using Answers = std::vector<std::vector<std::int32_t>>;
+
+  /// From a picture's pixels to a mask of its size, and the next question about the picture.
+  [[nodiscard]] Answers answers(const Image& picture, const std::string& how, Index drafted,
+                                const Answers& likely) {
+    auto start = Clock::now();
     Dialogue<Engine> dialogue(engine_, stamp_);
+    dialogue.draft(drafted);
+    dialogue.expect(likely);
     look(dialogue, picture);
-    (void)say(dialogue, dialogue.read(prompt_), asked_.answer);
-    this->picture(dialogue);
-    lap("end_to_end", start);
-    (void)say(dialogue, dialogue.read(question_), asked_.answer);
-    this->picture(dialogue);
-    lap("next_question", start);
+    Answers said;
+    said.push_back(say(dialogue, dialogue.read(prompt_), asked_.answer));
+    (void)this->picture(dialogue);
+    lap("end_to_end" + how, start);
+    const Index passes = passes_["end_to_end" + how] = dialogue.decode_passes();
+    said.push_back(say(dialogue, dialogue.read(question_), asked_.answer));
+    (void)this->picture(dialogue);
+    lap("next_question" + how, start);
+    passes_["next_question" + how] = dialogue.decode_passes() - passes;
+    return said;
   }
 
   /// Counted in bfloat16, so of codes nothing is said.
@@ -329,6 +351,7 @@ class TimedAnswers {
   Stamp<Engine> stamp_;
   SharedWeights weights_{expected_tensors(stamp_)};  // embedding rows are read from here
   Laps laps_;
+  std::map<std::string, Index> passes_;
   int run_ = 0;
   bool equal_ = true;
   bool finite_ = true;

@@ -61,15 +61,24 @@ TEST(Report, TimesEveryPhaseOfAnAnswer) {
         benchmarks::TimedAnswers(engine, "tiny", config,
                                  {.side = 60,
                                   .size = {.grid = {1, 4, 4}, .before = 3, .after = 4, .words = 6},
-                                  .answer = 5,
+                                  .answer = 9,
                                   .runs = 2})
             .run();
   });
   EXPECT_TRUE(equal);
   EXPECT_TRUE(said.at("tiny_graphs_and_plain_launches").at("equal").get<bool>());
   EXPECT_TRUE(said.at("tiny_graphs_and_plain_launches").at("finite").get<bool>());
-  EXPECT_EQ(said.at("tiny_end_to_end").at("words").get<int>(), 5);
-  EXPECT_EQ(said.at("tiny_next_question").at("words").get<int>(), 5);
+  const auto passes = [&](const std::string& phase) {
+    const json& reading = said.at("tiny_" + phase);
+    EXPECT_EQ(reading.at("words").get<int>(), 9);
+    return reading.at("passes").get<int>();
+  };
+  for (const std::string answer : {"end_to_end", "next_question"}) {
+    EXPECT_EQ(passes(answer), 9) << "a word each";
+    EXPECT_LE(passes(answer + "_drafted"), 9);
+    // The first word stands in the prompt's scores; then three right guesses a pass.
+    EXPECT_EQ(passes(answer + "_guessed"), 3);
+  }
   EXPECT_EQ(said.at("tiny_requests_after_warm_up").at("count").get<int>(), 0);
   const std::set<std::string> timed{"vision",
                                     "prefill",
@@ -88,7 +97,11 @@ TEST(Report, TimesEveryPhaseOfAnAnswer) {
                                     "read_8_tokens",
                                     "picture_file",
                                     "end_to_end",
-                                    "next_question"};
+                                    "end_to_end_drafted",
+                                    "end_to_end_guessed",
+                                    "next_question",
+                                    "next_question_drafted",
+                                    "next_question_guessed"};
   std::set<std::string> found;
   for (const auto& [name, reading] : said) {
     if (reading.at("kind") == "phase") found.insert(name.substr(std::string("tiny_").size()));
@@ -124,19 +137,6 @@ TEST(Report, ComparesAnswersThatAreAskedForAgain) {
   }
 }
 
-TEST(Report, AnswersAreComparedBitByBit) {
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  const benchmarks::Said number{{1, 2}, {0.5F, -1.0F}};
-  const benchmarks::Said none{{1, 2}, {0.5F, nan}};
-  EXPECT_TRUE(number.same_bits(number));
-  EXPECT_TRUE(none.same_bits(none));
-  EXPECT_FALSE(number.same_bits(none));
-  EXPECT_FALSE(number.same_bits({{1, 3}, {0.5F, -1.0F}}));
-  EXPECT_FALSE(number.same_bits({{1, 2}, {0.5F}}));
-  EXPECT_FALSE((benchmarks::Said{{}, {0.0F}}.same_bits({{}, {-0.0F}})));
-  EXPECT_TRUE(number.finite());
-  EXPECT_FALSE(none.finite());
-}
 /// A picture of three objects comes last: its pixels, its logits, its foreground.
 TEST(Report, ABitOfAPictureThatDiffersIsSeen) {
   const auto same_of = [](Index spoiled) {
@@ -156,6 +156,25 @@ TEST(Report, ABitOfAPictureThatDiffersIsSeen) {
   for (const Index last : {1, 2, 3}) EXPECT_EQ(same_of(downloads - last), 1) << last;
 }
 
+TEST(Report, AnswersAreComparedBitByBit) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const benchmarks::Said number{{1, 2}, {0.5F, -1.0F}};
+  const benchmarks::Said none{{1, 2}, {0.5F, nan}};
+  EXPECT_TRUE(number.same_bits(number));
+  EXPECT_TRUE(none.same_bits(none));
+  EXPECT_FALSE(number.same_bits(none));
+  EXPECT_FALSE(number.same_bits({{1, 3}, {0.5F, -1.0F}}));
+  EXPECT_FALSE(number.same_bits({{1, 2}, {0.5F}}));
+  EXPECT_FALSE((benchmarks::Said{{}, {0.0F}}.same_bits({{}, {-0.0F}})));
+  const auto pictured = [](std::uint8_t pixel, double area) {
+    return benchmarks::Said{{}, {}, {0, pixel}, {area, 0.5}};
+  };
+  EXPECT_TRUE(pictured(1, 1).same_bits(pictured(1, 1)));
+  EXPECT_FALSE(pictured(1, 1).same_bits(pictured(0, 1)));
+  EXPECT_FALSE(pictured(1, 1).same_bits(pictured(1, 2)));
+  EXPECT_TRUE(number.finite());
+  EXPECT_FALSE(none.finite());
+}
 
 std::map<std::string, json> said_of_products_and_attention() {
   cuda::Engine<bfloat16> engine;
@@ -166,12 +185,6 @@ std::map<std::string, json> said_of_products_and_attention() {
     benchmarks::AttentionOperands operands(engine, {"attention", 2, 9, 2, 1, 16, 2.0 * 9});
     operands.time(cuda::AttendKernel::tiled, "tiled", Causal{7});
   });
-  const auto pictured = [](std::uint8_t pixel, double area) {
-    return benchmarks::Said{{}, {}, {0, pixel}, {area, 0.5}};
-  };
-  EXPECT_TRUE(pictured(1, 1).same_bits(pictured(1, 1)));
-  EXPECT_FALSE(pictured(1, 1).same_bits(pictured(0, 1)));
-  EXPECT_FALSE(pictured(1, 1).same_bits(pictured(1, 2)));
 }
 
 TEST(Report, TellsWhichAlgorithmTheLibraryChose) {
