@@ -274,6 +274,12 @@ END
     begin "${tool}_attend_float" 40 "$sanitizer" --tool $tool --error-exitcode 9 "$work/bin/attend_test" --gtest_filter='*cuda_float.MaskRowsAndMaskBlocks*'
   done
   settle
+  # A dialogue whose steps are recorded and replayed. Its longer products are cuBLASLt's.
+  for tool in memcheck initcheck; do
+    begin "${tool}_graphs" 90 "$sanitizer" --tool $tool --error-exitcode 9 "$work/bin/goldens_test" \
+      --gtest_filter='*.CudaInBf16TellsFromGraphsWhatPlainLaunchesTell/tiny16_last_seg'
+  done
+  settle
 fi
 
 say "== transformers over a cache of fixed length, plain and compiled, as a graph"

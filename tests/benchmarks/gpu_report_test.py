@@ -195,7 +195,7 @@ def everything_passes():
     readings = [json.loads(line) for line in (machine.out / "results.jsonl").read_text().splitlines()]
     check({r["side"] for r in readings} == {"run", "torch", "stamp", "stamp_hopper"}, readings)
     check({"logs/attend.log", "logs/repeated.log", "logs/repeated_goldens.log", "logs/torch_after.log", "logs/memcheck_attend.log",
-           "logs/synccheck_pointwise.log", "logs/memcheck_hopper.log"} <= machine.logs(), machine.logs())
+           "logs/synccheck_pointwise.log", "logs/memcheck_hopper.log", "logs/memcheck_graphs.log", "logs/initcheck_graphs.log"} <= machine.logs(), machine.logs())
     check("stamp_hopper" in (machine.out / "readings.txt").read_text(), "readings.txt")
     filters = machine.filters()
     cases = set(cases_for_a_gpu())
