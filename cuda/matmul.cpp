@@ -203,8 +203,8 @@ class Products {
       each.milliseconds = std::min(each.milliseconds, milliseconds(plan, p, each.algorithm, y));
     };
     for (Timed& each : candidates) once(each);
-    for (auto each = candidates.rbegin(); each != candidates.rend(); ++each) {
-      if (std::isfinite(each->milliseconds)) once(*each);
+    for (std::size_t at = candidates.size(); at-- > 0;) {
+      if (std::isfinite(candidates[at].milliseconds)) once(candidates[at]);
     }
   }
 
