@@ -308,9 +308,9 @@ class TimedAnswers {
     lap("picture_file", start);
     constexpr Index most = Dialogue<Engine>::most_guesses;
     const Answers plain = answers(picture, "", 0, {});
-    const bool same = answers(picture, "_drafted", most, {}) == plain &&
-                      answers(picture, "_guessed", most, plain) == plain;
-    equal_ = same && equal_;
+    const Answers drafted = answers(picture, "_drafted", most, {});
+    const Answers guessed = answers(picture, "_guessed", most, plain);
+    equal_ = drafted == plain && guessed == plain && equal_;
   }
 
   using Answers = std::vector<std::vector<std::int32_t>>;
