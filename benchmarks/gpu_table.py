@@ -201,7 +201,8 @@ class Report:
                        f"{plain['ms'] / r['ms']:.2f} times as quick as without guesses")
         for r in self.readings:
             if r["kind"] == "masks":
-                yield f"masks {r['name']}: IoU {r['iou']}, the same words in {r['same_words']} of {r['answers']} answers"
+                yield (f"masks {r['name']}: IoU {r['iou']}, {r['flipped']} of {r['cells']} cells on the other side, the same words in "
+                       f"{r['same_words']} of {r['answers']} answers")
             if r["kind"] == "peer":
                 yield f"not available: {r['name']}, {r['failed']}"
         products = [r for r in self.of("stamp", "product") if "splits" in r]

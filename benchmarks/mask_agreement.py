@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """How far masks of one type are from those of another: over every answer that both folders have, the mean IoU of cells
-with logits above 0, mask by mask, and the answers of the same words. A mask that only one has counts as 0.
+with logits above 0, mask by mask, the cells that are on the other side, and the answers of the same words. A mask that only
+one has counts as 0.
   mask_agreement.py FOLDER TYPE …   every FOLDER/bf16/NAME and FOLDER/TYPE/NAME was written by `stamp segment --out`
-Prints one JSON line a type; exit 1 where the mean is below .9: roundings do not do that."""
+Prints one JSON line a type; exit 1 where the mean is below .99, the goal of the cpu engine's 8-bit weights (docs/cpu.md)."""
 
 import array
 import json
@@ -35,6 +36,9 @@ def overlap(a, b):
     return both / either if either else 1.0
 
 
+LEAST = 0.99
+
+
 def text_of(folder):
     return json.loads((folder / "result.json").read_text(encoding="utf-8"))["text"]
 
@@ -44,6 +48,7 @@ def main():
     low = False
     for other in sys.argv[2:]:
         ious = []
+        flipped = cells = 0
         same = 0
         answers = sorted(path.name for path in (root / "bf16").iterdir())
         for name in answers:
@@ -51,10 +56,12 @@ def main():
             same += text_of(root / other / name) == text_of(root / "bf16" / name)
             ious += [overlap(a, b) for a, b in zip(ours, theirs)]
             ious += [0.0] * abs(len(ours) - len(theirs))
+            flipped += sum(x != y for a, b in zip(ours, theirs) for x, y in zip(a, b))
+            cells += sum(len(b) for _, b in zip(ours, theirs))
         mean = sum(ious) / len(ious) if ious else 0.0
-        low |= mean < 0.9
+        low |= mean < LEAST
         print(json.dumps({"kind": "masks", "name": f"{other}_against_bf16", "iou": round(mean, 4), "masks": len(ious),
-                          "same_words": same, "answers": len(answers)}))
+                          "flipped": flipped, "cells": cells, "same_words": same, "answers": len(answers)}))
     sys.exit(1 if low else 0)
 
 

@@ -2,6 +2,7 @@
 """benchmarks/gpu_report.sh without a GPU: programs, nvidia-smi and compute-sanitizer are small scripts that say what the
 real ones would, hang or fail; PyTorch's side is said, too, and for one part really run at tiny sizes where PyTorch is.
 What must hold: the report's sentences and exit codes, the deadline, and that a kill loses nothing that was done."""
+import array
 import concurrent.futures
 import fnmatch
 import json
@@ -89,7 +90,7 @@ for part in "$@"; do
   esac
 done
 """
-MASKS = """print('{"kind": "masks", "name": "int8_against_bf16", "iou": 0.99, "masks": 4, "same_words": 4, "answers": 4}')\n"""
+MASKS = """print('{"kind": "masks", "name": "int8_against_bf16", "iou": 0.99, "masks": 4, "flipped": 2, "cells": 2400, "same_words": 4, "answers": 4}')\n"""
 # Configures, and builds the same scripts; BREAK=cmake is a library that is not there.
 CMAKE = r"""#!/bin/bash
 [[ " $BREAK " != *" cmake "* ]] || { echo 'Could NOT find GTest' >&2; exit 1; }
@@ -288,8 +289,31 @@ def without_a_bundle_and_libraries():
     check(said.splitlines()[-1] == "this project cannot be built here: run benchmarks/gpu_bundle.sh where its libraries are", said)
 
 
+def masks_below_the_goal_are_a_failure():
+    with tempfile.TemporaryDirectory() as folder:
+        def write(dtype, name, logits):
+            path = pathlib.Path(folder) / dtype / name
+            path.mkdir(parents=True)
+            (path / "result.json").write_text('{"text": "It is <|seg|>"}')
+            if logits:
+                header = json.dumps({"mask.0.logits": {"dtype": "F32", "shape": [len(logits)], "data_offsets": [0, 4 * len(logits)]}})
+                (path / "logits.safetensors").write_bytes(len(header).to_bytes(8, "little") + header.encode()
+                                                          + array.array("f", logits).tobytes())
+
+        inside = [1.0] * 99 + [-1.0] * 9
+        for dtype, a, b in (("bf16", inside, inside), ("int8", inside, [1.0] * 98 + [-1.0] * 10), ("fp8", inside, [1.0] * 96 + [-1.0] * 12),
+                            ("none", inside, [])):
+            write(dtype, "a", a)
+            write(dtype, "b", b)
+        for dtype, code, iou, flipped in (("int8", 0, (1 + 98 / 99) / 2, 1), ("fp8", 1, (1 + 96 / 99) / 2, 3), ("none", 1, 0.5, 0)):
+            done = subprocess.run([sys.executable, ROOT / "benchmarks/mask_agreement.py", folder, dtype], capture_output=True, text=True,
+                                  check=False)
+            said = json.loads(done.stdout)
+            check(done.returncode == code and said["iou"] == round(iou, 4) and said["flipped"] == flipped, dtype, done)
+
+
 def main():
-    cases = (everything_passes, failures_are_named_and_the_deadline_holds, what_is_left_out_is_no_success,
+    cases = (masks_below_the_goal_are_a_failure, everything_passes, failures_are_named_and_the_deadline_holds, what_is_left_out_is_no_success,
              a_compiled_peer_that_is_missing_is_one_line, a_kill_loses_nothing_that_was_done, without_a_device, a_device_that_our_programs_cannot_use,
              a_bundle_that_is_broken, without_a_bundle_it_is_built, without_a_bundle_and_libraries)
     wrong = 0

@@ -61,6 +61,7 @@ class Table(unittest.TestCase):
         self.assertEqual(row(lines, "phase 2b_decode_token against compiled transformers"),
                          ["1.0000", "1.2500", "1.25", "3.0", "3000", "75", "%", *"≥ 1.3 × torch BELOW".split()])
         self.assertIn("not available: 7b_compiled, RuntimeError: no compiler", lines)
+        self.assertIn("masks int8_against_bf16: IoU 0.99, 2 of 2400 cells on the other side, the same words in 4 of 4 answers", lines)
         self.assertEqual(row(lines, "product 2b_qkv_1")[2], "1.25")
         # the best of our kernels that may be chosen against PyTorch's best
         self.assertEqual(row(lines, "attention mask_2b_hopper")[:3], ["0.0210", "0.0200", "0.95"])
