@@ -114,7 +114,8 @@ TEST(CudaLateWork, AWordIsOneCopyThereOneGraphAndOneCopyBack) {
   config.text.mrope_section = {16, 24, 24};
   cuda::Engine<bfloat16> engine;
   Stamp<cuda::Engine<bfloat16>> stamp(config);
-  bind(engine, stamp, RandomWeights(expected_tensors(stamp)));
+  const RandomWeights weights(expected_tensors(stamp));  // embedding rows are read from here
+  bind(engine, stamp, weights);
   Dialogue dialogue(engine, stamp);
   auto scores = dialogue.read(std::vector<std::int32_t>{9, 11, 12});
   const auto say = [&](Index words) {
