@@ -79,7 +79,7 @@ template <DeviceElement T>
                                    const Kept<T, Hidden>& norm, double eps,
                                    const Matrix<T, Logit, Hidden>& w, const Kept<T, Logit>& bias,
                                    const MaskReadout& readout) {
-  check_mask_head(picture, logits, x.extents()[0], readout);
+  check_mask_head(picture, logits, x, readout);
   check_extent("mask_head", Logit{1}, w.out);
   check_extent("mask_head", w.in, x.template axis_at<1>());
   check_extent("mask_head norm", w.in, norm.view().template axis_at<0>());

@@ -276,7 +276,7 @@ Foreground mask_head(Walked<T>&, std::span<std::uint8_t> picture, std::span<floa
                      In<T, Tokens, Hidden> x, const Tensor<float, Hidden>& norm, double eps,
                      const reference::Matrix<Logit, Hidden>& w, const Tensor<float, Logit>& bias,
                      const MaskReadout& readout) {
-  check_mask_head(picture, logits, x.extents()[0], readout);
+  check_mask_head(picture, logits, x, readout);
   const auto rows = cuda::reading_of(readout.rows, cuda::tile_rows);
   const auto columns = cuda::reading_of(readout.columns, cuda::tile_columns);
   std::vector<cuda::TileForeground> foregrounds(

@@ -103,7 +103,8 @@ template <WeightSource Source>
     const std::optional<StoredTensor> found = source.find(tensor.name);
     if (!found) {
       problems.push_back(tensor.name + ": expected " + tensor.axes + ", the file has none");
-    } else if (!std::ranges::equal(found->shape(), tensor.shape)) {
+    } else if (!std::equal(found->shape().begin(), found->shape().end(), tensor.shape.begin(),
+                           tensor.shape.end())) {
       problems.push_back(tensor.name + ": expected " + tensor.axes + ", the file has " +
                          to_string(found->shape()));
     }

@@ -68,8 +68,9 @@ void top_k(B& engine, KeptScores& kept, View<typename B::Element, R, A> x, const
     } else {
       numbers.resize(width);
       engine.download(std::span(numbers), one);
-      std::ranges::transform(numbers, kept.numbers.begin(),
-                             [](Number number) { return static_cast<float>(number); });
+      for (std::size_t at = 0; at < width; ++at) {
+        kept.numbers[at] = static_cast<float>(numbers[at]);
+      }
     }
     keep_top_k(kept, kept.numbers, how, history, ahead.first(row));
   }

@@ -37,11 +37,12 @@ struct Foreground {
 };
 
 /// The door of mask_head. Error{usage} says which size does not fit, and where an axis turns back.
-inline void check_mask_head(std::span<const std::uint8_t> picture, std::span<const float> logits,
-                            Index rows, const MaskReadout& readout) {
+template <class T>
+void check_mask_head(std::span<const std::uint8_t> picture, std::span<const float> logits,
+                     const View<T, Tokens, Hidden>& x, const MaskReadout& readout) {
   check_count("mask_head logits", readout.cells(), logits.size());
   check_count("mask_head picture", readout.pixels(), picture.size());
-  check_extent("mask_head", Tokens{readout.cells()}, Tokens{rows});
+  check_extent("mask_head", Tokens{readout.cells()}, x.template axis_at<0>());
   for (const InterpolatedAxis* axis : {&readout.rows, &readout.columns}) {
     check_count("mask_head axis", axis->outputs(), axis->first.size());
     check_count("mask_head axis", axis->outputs(), axis->second.size());

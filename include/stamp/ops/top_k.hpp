@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <span>
 #include <stamp/tensor/check.hpp>
@@ -60,8 +60,11 @@ struct KeptScores {
 /// Bytes that hold a bit for each of so many tokens: token i has bit i % 8 of byte i / 8.
 [[nodiscard]] constexpr Index seen_bytes(Index tokens) { return (tokens + 7) / 8; }
 
+// Templates from here on, so that only who samples compiles them: this stands under everything.
+
 /// Sets a token's bit; whether it was not set. Error{failure} for a token without a score.
-inline bool see_token(std::span<std::uint8_t> seen, Index tokens, std::int32_t token) {
+template <class Bits>
+bool see_token(Bits&& seen, Index tokens, std::int32_t token) {
   if (token < 0 || token >= tokens) {
     fail(Fault::failure, "repetition penalty: token id " + std::to_string(token) +
                              ", expected one of " + std::to_string(tokens) + " logits");
@@ -79,9 +82,9 @@ inline constexpr float none = -std::numeric_limits<float>::infinity();
 [[nodiscard]] constexpr bool usable(float score) { return score < -none; }  // nor is NaN
 
 /// Every token that has occurred, once each.
-inline void penalise_repetition(std::span<float> row, float penalty,
-                                std::vector<std::uint8_t>& seen,
-                                std::initializer_list<std::span<const std::int32_t>> occurred) {
+template <class Bits>
+void penalise_repetition(std::span<float> row, float penalty, Bits& seen,
+                         std::initializer_list<std::span<const std::int32_t>> occurred) {
   const auto tokens = static_cast<Index>(row.size());
   seen.assign(static_cast<std::size_t>(seen_bytes(tokens)), 0);
   for (const auto ids : occurred) {
@@ -94,8 +97,10 @@ inline void penalise_repetition(std::span<float> row, float penalty,
 }
 
 /// The k largest numbers above -inf, the smallest of them first, or one that is NaN or +inf.
-inline void find_largest(std::vector<float>& largest, std::span<const float> row, Index k) {
+template <class Numbers>
+void find_largest(Numbers& largest, std::span<const float> row, Index k) {
   const auto most = static_cast<std::size_t>(k);
+  constexpr auto larger = [](float a, float b) { return a > b; };
   largest.clear();
   float bar = none;  // the k-th largest so far
   for (const float number : row) {
@@ -105,12 +110,12 @@ inline void find_largest(std::vector<float>& largest, std::span<const float> row
       return;
     }
     if (largest.size() == most) {
-      std::ranges::pop_heap(largest, std::greater<>());
+      std::pop_heap(largest.begin(), largest.end(), larger);
       largest.back() = number;
     } else {
       largest.push_back(number);
     }
-    std::ranges::push_heap(largest, std::greater<>());
+    std::push_heap(largest.begin(), largest.end(), larger);
     if (largest.size() == most) bar = largest.front();
   }
 }
@@ -140,7 +145,8 @@ inline void find_largest(std::vector<float>& largest, std::span<const float> row
 
 /// Keeps of one more row, penalty applied, what is not below the k-th largest quotient by the
 /// temperature. Most numbers are looked at twice and never divided.
-inline void keep_top_k(KeptScores& kept, std::span<const float> row, const TopK& how) {
+template <std::same_as<KeptScores> Kept>
+void keep_top_k(Kept& kept, std::span<const float> row, const TopK& how) {
   using detail::none;
   using detail::usable;
   const auto keep = [&](std::size_t at, float score) {
@@ -149,7 +155,7 @@ inline void keep_top_k(KeptScores& kept, std::span<const float> row, const TopK&
   const bool all = how.k <= 0 || how.k >= static_cast<Index>(row.size());
   detail::find_largest(kept.largest, row, all ? 1 : how.k);
   if (!kept.largest.empty()) {
-    const float first = *std::ranges::max_element(kept.largest);
+    const float first = *std::max_element(kept.largest.begin(), kept.largest.end());
     if (!usable(first / how.temperature)) {
       // Found from the front, raw or as a quotient, whichever it is that is not usable.
       for (std::size_t at = 0; at < row.size(); ++at) {
@@ -171,8 +177,9 @@ inline void keep_top_k(KeptScores& kept, std::span<const float> row, const TopK&
 }
 
 /// The same of a row as it is, which may be kept.numbers, behind tokens that have occurred.
-inline void keep_top_k(KeptScores& kept, std::span<const float> row, const TopK& how,
-                       std::span<const std::int32_t> history, std::span<const std::int32_t> ahead) {
+template <std::same_as<KeptScores> Kept>
+void keep_top_k(Kept& kept, std::span<const float> row, const TopK& how,
+                std::span<const std::int32_t> history, std::span<const std::int32_t> ahead) {
   if (how.repetition_penalty == 1) return keep_top_k(kept, row, how);
   if (row.data() != kept.numbers.data()) kept.numbers.assign(row.begin(), row.end());
   detail::penalise_repetition(kept.numbers, how.repetition_penalty, kept.seen, {history, ahead});

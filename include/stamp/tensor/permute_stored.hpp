@@ -20,7 +20,7 @@ namespace detail {
   OwnedTensor owned;
   owned.stored.type = type;
   owned.stored.rank = shape.size();
-  std::ranges::copy(shape, owned.stored.extents.begin());
+  std::copy(shape.begin(), shape.end(), owned.stored.extents.begin());
   owned.bytes =
       std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(owned.stored.bytes()));
   owned.stored.data = owned.bytes->data();

@@ -58,7 +58,7 @@ struct Position {
     const auto cells = static_cast<std::size_t>(grid.t * rows * columns);
     const auto pads = ids.subspan(at, std::min(cells, ids.size() - at));
     if (pads.size() < cells ||
-        !std::ranges::all_of(pads, [&](auto id) { return id == tokens.image_pad; })) {
+        !std::all_of(pads.begin(), pads.end(), [&](auto id) { return id == tokens.image_pad; })) {
       fail(Fault::input, "prompt: expected " + std::to_string(cells) + " image tokens from token " +
                              std::to_string(at) + " on, found fewer");
     }

@@ -54,25 +54,28 @@ class Dialogue {
   std::vector<Number> read(std::span<const std::int32_t> ids, Index scores_of, const T& tap = {}) {
     // What was said last runs along, so that it costs no pass of its own.
     if (pending_ == static_cast<std::int32_t>(stamp_.config.tokens.image_pad)) flush(tap);
-    const Index first = pending_ ? 1 : 0;
-    auto positions =
+    std::vector<std::int32_t> fresh;
+    places_.clear();
+    if (pending_) {
+      fresh.push_back(*pending_);
+      places_.push_back({next_position_, next_position_, next_position_});
+    }
+    const Index first = std::ssize(fresh);
+    const auto positions =
         qwen2_vl::rope_positions(ids, unread_, stamp_.config.tokens,
                                  stamp_.config.vision.spatial_merge_size, next_position_ + first);
-    if (ids.empty() || scores_of < 0 || scores_of >= std::ssize(ids)) {
+    if (scores_of < 0 || scores_of >= std::ssize(ids)) {
       fail(Fault::usage, ids.empty() ? "read: expected at least one token, found none"
                                      : "read: expected scores of a token below " +
                                            std::to_string(ids.size()) + ", found " +
                                            std::to_string(scores_of));
     }
-    std::vector<std::int32_t> fresh(ids.begin(), ids.end());
-    if (pending_) {
-      fresh.insert(fresh.begin(), *pending_);
-      positions.insert(positions.begin(), {next_position_, next_position_, next_position_});
-    }
+    for (const std::int32_t id : ids) fresh.push_back(id);
+    for (const auto& position : positions) places_.push_back(position);
     cache_.reserve(engine_, room_for(engine_, cache_.length() + std::ssize(fresh) + room_ahead()));
     std::vector<Number> scores;
     const Index scored = first + scores_of;
-    run(scores, Wanted::scores, fresh, positions, {scored, scored + 1}, tap);
+    run(scores, Wanted::scores, fresh, places_, {scored, scored + 1}, tap);
     pending_.reset();
     ids_.insert(ids_.end(), ids.begin(), ids.end());
     unread_.clear();
@@ -237,7 +240,9 @@ class Dialogue {
                   const Read& read) {
     if (tokens.empty()) return;
     // A mask sees nothing behind its <|seg|>, so what was said last runs for its own mask only.
-    if (std::ranges::max(tokens) >= cache_.length()) flush(tap);
+    for (const Index token : tokens) {
+      if (token >= cache_.length()) flush(tap);
+    }
     std::vector<MaskRequest> requests;
     for (const Index token : tokens) requests.push_back(request_for(token));
     const Index cells = mask_cells();

@@ -25,7 +25,8 @@ namespace stamp {
     if (ids.size() <= length) continue;
     const auto known = ids.last(length);
     for (std::size_t end = ids.size() - 1; end >= length; --end) {
-      if (!std::ranges::equal(ids.subspan(end - length, length), known)) continue;
+      const auto before = ids.subspan(end - length, length);
+      if (!std::equal(known.begin(), known.end(), before.begin())) continue;
       return ids.subspan(end, std::min(static_cast<std::size_t>(most), ids.size() - end));
     }
   }
