@@ -54,7 +54,7 @@ template <DeviceElement T>
 void send_axes(Engine<T>& engine, const MaskReadout& readout, AxisReading& rows,
                AxisReading& columns) {
   std::vector<std::int32_t> numbers;
-  numbers.reserve(static_cast<std::size_t>(3 * (rows.outputs + columns.outputs)));
+  numbers.reserve(static_cast<std::size_t>(3 * (Index{rows.outputs} + columns.outputs)));
   for (const InterpolatedAxis* axis : {&readout.rows, &readout.columns}) {
     numbers.insert(numbers.end(), axis->first.begin(), axis->first.end());
     numbers.insert(numbers.end(), axis->second.begin(), axis->second.end());
@@ -90,7 +90,8 @@ template <DeviceElement T>
 
   const auto frame = engine.frame();
   detail::send_axes(engine, readout, rows, columns);
-  std::vector<TileForeground> foregrounds(static_cast<std::size_t>(rows.tiles * columns.tiles));
+  std::vector<TileForeground> foregrounds(
+      static_cast<std::size_t>(Index{rows.tiles} * columns.tiles));
   const auto of_tiles = std::as_writable_bytes(std::span(foregrounds));
   const auto of_cells = std::as_writable_bytes(logits);
   const auto of_pixels = std::as_writable_bytes(picture);
